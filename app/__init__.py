@@ -1,0 +1,1 @@
+"""LifeTec Graph: an open, validated, followable knowledge graph of a LifeTec region."""

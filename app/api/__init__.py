@@ -1,0 +1,1 @@
+"""HTTP: read a request, call one room, shape the reply."""

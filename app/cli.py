@@ -1,0 +1,285 @@
+"""`lifetec …`: the same rooms without HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import typer
+import uvicorn
+from pydantic import ValidationError
+from pyoxigraph import RdfFormat, Store
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from app.errors import AppError, Invalid, UnsupportedMediaType
+from app.main import Service, create_app, open_log, store_folder
+from app.rdf import media
+from app.settings import Settings
+from app.store.check import Finding, check_all
+from app.submissions.gate import Outcome, Submission
+from app.submissions.report import lines
+
+cli = typer.Typer(
+    name="lifetec",
+    help="The open database of life sciences and medical technology: serve, load, check.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+_errors = Console(stderr=True)
+
+Files = Annotated[
+    list[Path], typer.Argument(exists=True, dir_okay=False, help="RDF files; .gz is unpacked")
+]
+
+
+@cli.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on")] = None,
+) -> None:
+    """Load what is new in the seed, then serve SPARQL, JSON and pages."""
+    given = {"host": host, "port": port}
+    settings = _settings(**{name: value for name, value in given.items() if value is not None})
+    with _reported():
+        asyncio.run(_seed(settings))
+        application = create_app(settings)
+    _errors.print(f"LifeTec Graph on [bold]{settings.public_url}[/bold]  (stop with Ctrl-C)")
+    uvicorn.run(
+        application,
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+
+
+async def _seed(settings: Settings) -> None:
+    async with Service(settings, serving=True) as service:
+        with _progress() as (step, done):
+            for outcome in await service.seed.load(step):
+                done(outcome)
+
+
+@cli.command()
+def load(
+    files: Files,
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="IRI of the dataset; default: the file's own dcat:Dataset"),
+    ] = None,
+    licence: Annotated[str | None, typer.Option(help="IRI of the licence")] = None,
+    author: Annotated[str | None, typer.Option(help="IRI of the partner who publishes")] = None,
+) -> None:
+    """Publish files, each as the whole of its dataset. Works beside a running server."""
+    settings = _settings()
+    with _reported():
+        asyncio.run(_load(settings, files, dataset, licence, author))
+
+
+async def _load(
+    settings: Settings,
+    files: list[Path],
+    dataset: str | None,
+    licence: str | None,
+    author: str | None,
+) -> None:
+    async with Service(settings, serving=False) as service:
+        with _progress() as (step, done):
+            for path in files:
+                data, media_type = await asyncio.to_thread(path.read_bytes), _media_type(path)
+                step(path.name, {"stage": "parse"})
+                facts: dict[str, Any] = {"dataset": dataset, "types": []}
+                if dataset is None:
+                    facts = await service.gate.describe(data, media_type)
+                submission = Submission(
+                    dataset=facts["dataset"],
+                    author=author or facts.get("publisher") or facts["dataset"],
+                    licence=licence or facts.get("licence"),
+                    data=data,
+                    media_type=media_type,
+                    kinds=facts["types"],
+                )
+                done(await service.gate.publish(submission, on_progress=_bound(step, path.name)))
+
+
+@cli.command()
+def validate(
+    files: Files,
+    shapes: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Own shapes (Turtle) instead of ours"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The reports as JSON")] = False,
+    language: Annotated[str, typer.Option(help="Language of the messages")] = "en",
+) -> None:
+    """Check files against the shapes, without publishing. Exit 1 when a shape is violated."""
+    settings = _settings()
+    with _reported():
+        reports = asyncio.run(_validate(settings, files, shapes))
+    if as_json:
+        sys.stdout.write(json.dumps(reports, ensure_ascii=False, indent=2) + "\n")
+    else:
+        for name, report in reports.items():
+            sys.stdout.write(f"{name}: " + "\n".join(lines(report, language=language)) + "\n")
+    if not all(report["conforms"] for report in reports.values()):
+        raise typer.Exit(1)
+
+
+async def _validate(
+    settings: Settings, files: list[Path], shapes: Path | None
+) -> dict[str, dict[str, Any]]:
+    own = await asyncio.to_thread(shapes.read_text) if shapes else None
+    async with Service(settings, serving=False) as service:
+        return {
+            str(path): await service.gate.validate(
+                await asyncio.to_thread(path.read_bytes), _media_type(path), own_shapes=own
+            )
+            for path in files
+        }
+
+
+@cli.command()
+def dump(
+    output: Annotated[
+        Path | None,
+        typer.Argument(help="File (.nq .trig .gz); default: N-Quads to stdout"),
+    ] = None,
+) -> None:
+    """Write all named graphs of the newest state."""
+    settings = _settings()
+    with _reported():
+        asyncio.run(_dump(settings, output))
+
+
+async def _dump(settings: Settings, output: Path | None) -> None:
+    rdf_format = media.RDF_FORMATS[_media_type(output)] if output else RdfFormat.N_QUADS
+    if not rdf_format.supports_datasets:
+        raise UnsupportedMediaType(rdf_format.media_type, sorted(media.DATASET_FORMATS))
+    async with Service(settings, serving=False) as service:
+        path = service.checkpoint().path
+        store = Store.read_only(path) if path else Store()
+        with _opened(output) as file:
+            store.dump(file, format=rdf_format)
+
+
+@cli.command()
+def check() -> None:
+    """Prove that log, store and checkpoint agree, by rebuilding the graph from the log."""
+    settings = _settings()
+    with _reported():
+        log = open_log(settings)
+        findings: list[Finding] = []
+        for finding in check_all(log, store_folder(settings), settings.base_iri):
+            findings.append(finding)
+            mark = "ok  " if finding.good else "FAIL"
+            sys.stdout.write(f"{mark} {finding.what}: {finding.detail}\n")
+        log.close()
+    if not all(finding.good for finding in findings):
+        raise typer.Exit(1)
+
+
+def _settings(**given: Any) -> Settings:
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        for fault in error.errors():
+            name = "_".join(str(part) for part in fault["loc"]).upper()
+            _errors.print(f"[red]LIFETEC_{name or 'SETTINGS'}[/red]: {fault['msg']}")
+        raise typer.Exit(2) from None
+
+
+@contextmanager
+def _reported() -> Iterator[None]:
+    """Errors that have a name are told in words, and end the command with status 1."""
+    try:
+        yield
+    except Invalid as error:
+        _errors.print(f"[red]{error.title}[/red]", highlight=False)
+        for line in lines(error.facts["report"]):
+            _errors.print(line, markup=False, highlight=False)
+        raise typer.Exit(1) from None
+    except AppError as error:
+        place = "".join(
+            f" {name} {error.facts[name]}" for name in ("line", "column") if name in error.facts
+        )
+        _errors.print(f"[red]{error.title}[/red]:{place} ", end="")
+        _errors.print(error.detail, markup=False, highlight=False)
+        raise typer.Exit(1) from None
+    except OSError as error:
+        _errors.print(f"[red]Cannot go on[/red]: {error}", highlight=False)
+        raise typer.Exit(1) from None
+
+
+Step = Callable[[str, dict[str, Any]], None]
+
+
+@contextmanager
+def _progress() -> Iterator[tuple[Step, Callable[[Outcome], None]]]:
+    """A line per file with its stage; plain lines where no terminal is."""
+    stages = ("parse", "validate", "compare", "publish")
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.fields[name]}"),
+        BarColumn(bar_width=20),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=_errors,
+    ) as bar:
+        tasks: dict[str, Any] = {}
+        current = ""
+
+        def step(name: str, facts: dict[str, Any]) -> None:
+            nonlocal current
+            current = name
+            if name not in tasks:
+                tasks[name] = bar.add_task("", total=len(stages), name=name)
+            stage = facts["stage"]
+            count = f" {facts['statements']:,} statements" if "statements" in facts else ""
+            bar.update(tasks[name], completed=stages.index(stage), description=stage + count)
+
+        def done(outcome: Outcome) -> None:
+            if outcome.commit is None:
+                text = "unchanged"
+            else:
+                commit = outcome.commit
+                text = (
+                    f"generation {commit.generation}: +{commit.added_count:,} "
+                    f"−{commit.removed_count:,}"
+                )
+            if current in tasks:
+                bar.update(tasks[current], completed=len(stages), description=text)
+
+        yield step, done
+
+
+def _bound(step: Step, name: str) -> Callable[[dict[str, Any]], None]:
+    return lambda facts: step(name, facts)
+
+
+def _media_type(path: Path) -> str:
+    name = path.name.removesuffix(".gz")
+    suffix = name.rpartition(".")[2].lower()
+    if suffix not in media.SUFFIXES:
+        raise UnsupportedMediaType(f"*.{suffix}", [f"*.{known}" for known in media.SUFFIXES])
+    return media.SUFFIXES[suffix]
+
+
+@contextmanager
+def _opened(output: Path | None) -> Iterator[BinaryIO]:
+    if output is None:
+        yield sys.stdout.buffer
+    elif output.suffix == ".gz":
+        with gzip.open(output, "wb") as file:
+            yield file  # type: ignore[misc]
+    else:
+        with output.open("wb") as plain:
+            yield plain

@@ -1,0 +1,234 @@
+"""What can go wrong, as values that know nothing of HTTP.
+
+::
+
+    AppError
+    ├── InvalidRequest        the words of a request do not fit
+    │   ├── SyntaxRejected    RDF or SPARQL that does not parse (line, column)
+    │   ├── FederationRefused SERVICE or LOAD
+    │   └── QueryRejected     well-formed SPARQL that the engine will not evaluate
+    ├── NotFound
+    ├── Gone                  a removed entity; its tombstone
+    ├── NotAcceptable         no offered format is accepted
+    ├── UnsupportedMediaType
+    ├── PayloadTooLarge       more bytes, quads or nesting than the limit
+    ├── MethodNotAllowed
+    ├── Invalid               the shapes refuse a submission (report)
+    ├── Conflict              the dataset moved on
+    ├── Overloaded            the waiting line is full (retry_after)
+    ├── DeadlineExceeded      the work took longer than allowed
+    ├── MemoryExceeded        the work needed more memory than allowed
+    └── WorkerDied            a cage ended for another reason
+
+``slug`` is the stable last part of the problem type (RFC 9457 §3.1.1) and ``title`` its short,
+constant summary; the message says what happened and what to do. ``facts`` are the further members
+of the problem document and everything needed to rebuild the error on the other side of a pipe.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class AppError(Exception):
+    """Base of every error that a caller is told about."""
+
+    slug: ClassVar[str] = "internal"
+    title: ClassVar[str] = "Something went wrong"
+
+    def __init__(self, detail: str, **facts: Any) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.facts: dict[str, Any] = {k: v for k, v in facts.items() if v is not None}
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able form for a pipe; `from_dict` is its inverse."""
+        return {"slug": self.slug, "detail": self.detail, "facts": self.facts}
+
+    @staticmethod
+    def from_dict(data: dict[str, Any]) -> AppError:
+        """Rebuild an error from `as_dict`; an unknown slug becomes a plain `AppError`."""
+        kind = _BY_SLUG.get(data["slug"], AppError)
+        error = kind.__new__(kind)
+        AppError.__init__(error, data["detail"], **data["facts"])
+        return error
+
+
+class InvalidRequest(AppError):
+    """A parameter or header does not fit; `field` names it, `nearest` a valid one."""
+
+    slug = "invalid-request"
+    title = "The request does not fit"
+
+    def __init__(self, detail: str, *, field: str | None = None, nearest: str | None = None):
+        super().__init__(detail, field=field, nearest=nearest)
+
+
+class SyntaxRejected(InvalidRequest):
+    """Text that does not parse; line and column count from 1 where the parser knows them."""
+
+    slug = "syntax"
+    title = "The text does not parse"
+
+    def __init__(self, detail: str, *, line: int | None = None, column: int | None = None):
+        AppError.__init__(self, detail, line=line, column=column)
+
+
+class FederationRefused(InvalidRequest):
+    """SERVICE and LOAD would make this server call others."""
+
+    slug = "federation-refused"
+    title = "Federated requests are refused"
+
+
+class QueryRejected(InvalidRequest):
+    """A query that parses but cannot be evaluated, e.g. an unknown function."""
+
+    slug = "query-rejected"
+    title = "The query cannot be evaluated"
+
+
+class NotFound(AppError):
+    """Nothing is known under this name."""
+
+    slug = "not-found"
+    title = "Not found"
+
+
+class Gone(AppError):
+    """An entity that was removed; IRIs are never reused (DESIGN: tombstones)."""
+
+    slug = "gone"
+    title = "Removed"
+
+    def __init__(self, iri: str, *, deleted_at: str | None = None, replaced_by: str | None = None):
+        super().__init__(
+            f"<{iri}> was removed"
+            + (f" on {deleted_at}" if deleted_at else "")
+            + (
+                f"; use <{replaced_by}> instead." if replaced_by else "; its address is not reused."
+            ),
+            iri=iri,
+            deleted_at=deleted_at,
+            replaced_by=replaced_by,
+        )
+
+
+class NotAcceptable(AppError):
+    """None of the offered media types is acceptable to the client."""
+
+    slug = "not-acceptable"
+    title = "No acceptable format"
+
+    def __init__(self, offered: list[str]):
+        super().__init__(
+            "Ask for one of the offered formats in the Accept header: " + ", ".join(offered) + ".",
+            offered=offered,
+        )
+
+
+class UnsupportedMediaType(AppError):
+    """The body's media type is not one that is read here."""
+
+    slug = "unsupported-media-type"
+    title = "Unsupported media type"
+
+    def __init__(self, media_type: str | None, accepted: list[str]):
+        super().__init__(
+            (f"{media_type!r} is not read here" if media_type else "The Content-Type is missing")
+            + "; send one of: "
+            + ", ".join(accepted)
+            + ".",
+            accepted=accepted,
+        )
+
+
+class PayloadTooLarge(AppError):
+    """More than a limit allows; the message names limit and unit."""
+
+    slug = "too-large"
+    title = "Too large"
+
+
+class MethodNotAllowed(AppError):
+    """The address exists, the method does not fit."""
+
+    slug = "method-not-allowed"
+    title = "Method not allowed"
+
+    def __init__(self, method: str, allowed: list[str]):
+        super().__init__(
+            f"{method} is not offered here; use {', '.join(allowed)}.", allowed=allowed
+        )
+
+
+class Invalid(AppError):
+    """A submission that the shapes refuse; `report` is the JSON form of the validation report."""
+
+    slug = "invalid-data"
+    title = "The data breaks the shapes"
+
+
+class Conflict(AppError):
+    """The dataset or the log has moved on since the caller looked."""
+
+    slug = "conflict"
+    title = "Changed in between"
+
+
+class Overloaded(AppError):
+    """All workers are busy and the waiting line is full; `retry_after` in seconds."""
+
+    slug = "overloaded"
+    title = "Too busy"
+
+    def __init__(self, retry_after: int):
+        super().__init__(
+            f"All workers are busy and the waiting line is full; try again in {retry_after} s.",
+            retry_after=retry_after,
+        )
+
+
+class DeadlineExceeded(AppError):
+    """The work was stopped at its deadline; `seconds` is the limit."""
+
+    slug = "deadline"
+    title = "Time limit reached"
+
+    def __init__(self, seconds: float):
+        super().__init__(
+            f"The work was stopped after {seconds:g} s. Ask for less: add a LIMIT, bind more of "
+            "the pattern, or avoid joining parts that share no variable.",
+            seconds=seconds,
+        )
+
+
+class MemoryExceeded(AppError):
+    """The worker ran into its address-space limit; `megabytes` is the limit."""
+
+    slug = "memory"
+    title = "Memory limit reached"
+
+    def __init__(self, megabytes: int):
+        super().__init__(
+            f"The work needed more than {megabytes} MB. Ask for less: avoid ORDER BY or GROUP BY "
+            "over unbounded results.",
+            megabytes=megabytes,
+        )
+
+
+class WorkerDied(AppError):
+    """A worker ended for a reason that is neither deadline nor memory."""
+
+    slug = "worker-died"
+    title = "The worker ended early"
+
+
+def _tree(kind: type[AppError]) -> dict[str, type[AppError]]:
+    found = {kind.slug: kind}
+    for child in kind.__subclasses__():
+        found.update(_tree(child))
+    return found
+
+
+_BY_SLUG = _tree(AppError)

@@ -1,0 +1,24 @@
+"""Named moments at which a test can have the process die, to prove that nothing is half done."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Final
+
+FAILPOINTS: Final = (
+    "log.diff-file-written",
+    "log.before-append",
+    "log.appended",
+    "store.before-data",
+    "store.between-data-and-marker",
+    "store.marked",
+    "store.checkpoint-unnamed",
+    "store.checkpoint-named",
+)
+
+
+def failpoint(name: str) -> None:
+    """End this process as kill -9 would, if LIFETEC_FAILPOINT is `name`."""
+    if os.environ.get("LIFETEC_FAILPOINT") == name:
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,30 @@
+"""What an import read, kept and dropped, and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Report:
+    """Counts by plain words, and single cases that a curator should look at."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    cases: dict[str, list[str]] = field(default_factory=dict)
+
+    def count(self, what: str, number: int = 1) -> None:
+        """Add `number` to the count of `what`."""
+        self.counts[what] += number
+
+    def case(self, kind: str, what: str) -> None:
+        """Note one case, and count it."""
+        self.cases.setdefault(kind, []).append(what)
+        self.count(kind)
+
+    def as_json(self) -> dict[str, object]:
+        """Counts and cases in a stable order."""
+        return {
+            "counts": dict(sorted(self.counts.items())),
+            "cases": {kind: sorted(found) for kind, found in sorted(self.cases.items())},
+        }

@@ -1,0 +1,246 @@
+"""The only place, besides the CLI, where the parts meet."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.api.problems import Problems
+from app.api.records import records_router
+from app.api.records_openapi import describe_records
+from app.api.sparql import SparqlApp
+from app.errors import AppError
+from app.log import Log
+from app.pages import Pages, read_examples
+from app.profile import Profile, load_profile
+from app.records.caged import CagedRunner
+from app.records.service import Records
+from app.sandbox.pool import Checkpoint, Limits, Pool
+from app.settings import Settings
+from app.sparql.endpoint import Endpoint
+from app.store.embedded import DiskStore, MemoryStore, reserved_graph
+from app.store.node import CheckpointNode, Node, StoreNode
+from app.store.port import GraphStore
+from app.submissions.gate import Gate, Rules
+from app.submissions.seed import Seed
+
+_JOBS = ("app.sparql.jobs", "app.records.jobs", "app.submissions.jobs")
+
+
+class Service:
+    """The parts behind HTTP and CLI alike, made from settings alone.
+
+    Use as an async context manager. With `serving`, this process must hold the live store;
+    otherwise it reads the checkpoints of a running server when there is one.
+    """
+
+    def __init__(self, settings: Settings, *, serving: bool) -> None:
+        self.settings = settings
+        self.log = open_log(settings)
+        self.pool = Pool(
+            light=settings.workers,
+            heavy=settings.workers,
+            batch=1,
+            queue=settings.queue,
+            checkpoint=self.checkpoint,
+            preload=_JOBS,
+        )
+        self.store, self.node = _open_node(settings, self.log, self.pool, serving=serving)
+        self.gate = Gate(self.pool, self.log, self.node, rules(settings))
+        self.seed = Seed(
+            self.gate,
+            self.log,
+            base_iri=settings.base_iri,
+            folders=(settings.ontology_dir, settings.seed_dir),
+            example=settings.example,
+        )
+
+    def checkpoint(self) -> Checkpoint:
+        """The state of the graph that readers see now."""
+        return self.node.checkpoint()
+
+    async def __aenter__(self) -> Service:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.pool.stop()
+        if isinstance(self.node, CheckpointNode):
+            self.node.close()
+        if self.store is not None:
+            self.store.close()
+        self.log.close()
+
+
+def open_log(settings: Settings) -> Log:
+    """The commit log of a data directory."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    url = settings.database_url or f"sqlite:///{settings.data_dir.resolve() / 'lifetec.db'}"
+    return Log(url, settings.data_dir / "diffs")
+
+
+def store_folder(settings: Settings) -> Path:
+    """Where the live store and its checkpoints lie."""
+    return settings.data_dir / "store"
+
+
+def _open_node(
+    settings: Settings, log: Log, pool: Pool, *, serving: bool
+) -> tuple[GraphStore | None, StoreNode | CheckpointNode]:
+    kind = MemoryStore if settings.store == "memory" else DiskStore
+    try:
+        store = kind(store_folder(settings), settings.base_iri)
+    except OSError:
+        if serving:
+            raise
+        return None, CheckpointNode(store_folder(settings))
+    return store, StoreNode(log, store, pool.generations_in_use)
+
+
+def rules(settings: Settings) -> Rules:
+    """What the settings say about submissions."""
+    return Rules(
+        base_iri=settings.base_iri,
+        reserved_graph=reserved_graph(settings.base_iri).value,
+        shapes=tuple(sorted(settings.shapes_dir.glob("*.ttl"))),
+        skolemize=settings.skolemize,
+        max_bytes=settings.submission_mb << 20,
+        limits=Limits(settings.submission_seconds, settings.submission_memory_mb, "batch"),
+    )
+
+
+class Front:
+    """The outermost application: the hot and the vital routes first, the framework for the rest.
+
+    `/health/live` touches nothing but the event loop.
+    """
+
+    def __init__(self, framework: FastAPI, sparql: ASGIApp) -> None:
+        self.framework = framework
+        self._sparql = sparql
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request to whom it is for."""
+        if scope["type"] == "http":
+            if scope["path"] == "/sparql":
+                await self._sparql(scope, receive, send)
+                return
+            if scope["path"] == "/health/live":
+                await _ALIVE(scope, receive, send)
+                return
+        await self.framework(scope, receive, send)
+
+
+_ALIVE = JSONResponse({"status": "live"}, headers={"cache-control": "no-store"})
+
+
+def create_app(settings: Settings) -> Front:
+    """The ASGI application; opens log, store and workers when it starts."""
+    profile = load_profile(settings.ontology_dir, settings.shapes_dir, settings.base_iri)
+    service = Service(settings, serving=True)
+    query_limits = Limits(settings.query_seconds, settings.query_memory_mb)
+    runner = CagedRunner(service.pool, query_limits, lambda: service.checkpoint().generation)
+    records = Records(runner, profile, f"{settings.public_url}/context.jsonld")
+    examples = read_examples([settings.seed_dir / "queries.ttl"])
+    pages = Pages(records, profile, settings, examples=examples)
+    problem_types = f"{settings.base_iri}problem/"
+
+    framework = FastAPI(
+        title="LifeTec Graph",
+        version="1",
+        lifespan=_lifespan(service),
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
+    _add_problems(framework, Problems(problem_types, pages.render_problem))
+    framework.add_middleware(
+        CORSMiddleware,
+        allow_origins=["*"],
+        allow_methods=["GET", "HEAD", "POST"],
+        expose_headers=["ETag", "Link", "Retry-After"],
+    )
+    _add_health(framework, service)
+    framework.include_router(records_router(records, profile, settings))
+    _add_openapi(framework, profile)
+    framework.include_router(pages.router)
+
+    union = settings.default_graph == "union"
+    endpoint = Endpoint(service.pool, base_iri=settings.base_iri, union=union, limits=query_limits)
+    sparql = SparqlApp(
+        endpoint,
+        address=f"{settings.public_url}/sparql",
+        problem_types=problem_types,
+        union=union,
+        max_query_bytes=settings.query_kb << 10,
+        max_result_bytes=settings.query_result_mb << 20,
+        page=pages.sparql_page,
+    )
+    return Front(framework, sparql)
+
+
+def _lifespan(service: Service) -> Any:
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with service:
+            await service.pool.start()
+            node = service.node
+            follower = asyncio.create_task(node.follow()) if isinstance(node, StoreNode) else None
+            try:
+                yield
+            finally:
+                if follower:
+                    follower.cancel()
+
+    return lifespan
+
+
+def _add_problems(framework: FastAPI, problems: Problems) -> None:
+    framework.add_exception_handler(AppError, problems.on_app_error)
+    framework.add_exception_handler(RequestValidationError, problems.on_validation)
+    framework.add_exception_handler(HTTPException, problems.on_http)
+    framework.add_exception_handler(Exception, problems.on_unexpected)
+
+
+def _add_health(framework: FastAPI, service: Service) -> None:
+    async def ready() -> Response:
+        """Whether the newest published state is served: 200 with its generation."""
+        generation = service.checkpoint().generation
+        head = await asyncio.to_thread(service.log.head)
+        facts = {
+            "status": "ready" if generation >= head else "behind",
+            "generation": generation,
+            "published": head,
+            "workers": service.pool.processes,
+            "network_refused_to_workers": service.pool.network_refused,
+        }
+        return JSONResponse(
+            facts,
+            status_code=200 if generation >= head else 503,
+            headers={"cache-control": "no-store"},
+        )
+
+    framework.add_api_route("/health/ready", ready, methods=["GET"], tags=["operation"])
+
+
+def _add_openapi(framework: FastAPI, profile: Profile) -> None:
+    document = describe_records(framework.openapi(), profile)
+    text = json.dumps(document, ensure_ascii=False).encode()
+
+    async def openapi() -> Response:
+        return Response(text, media_type="application/json")
+
+    framework.add_api_route("/openapi.json", openapi, methods=["GET"], include_in_schema=False)
+
+
+__all__ = ["Front", "Node", "Service", "create_app", "open_log", "rules", "store_folder"]

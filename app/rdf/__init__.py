@@ -1,0 +1,1 @@
+"""RDF without opinions: terms, media types, parsing, blank nodes, diffs. Imports only errors."""

@@ -1,0 +1,157 @@
+"""Bytes of a stranger to quads in the engine's own normal form, in bounded memory.
+
+Runs in the cage. Limits are checked while reading, so that a small file that unfolds into a huge
+one (gzip, XML entities, nested JSON) is refused before it has grown.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+
+from pyoxigraph import DefaultGraph, NamedNode, Quad, RdfFormat, Store, parse
+
+from app.errors import PayloadTooLarge, SyntaxRejected, UnsupportedMediaType
+from app.rdf import media
+
+MAX_JSON_DEPTH = 100
+"""JSON-LD nesting: the engine's memory grows with the square of the depth."""
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_CHUNK = 1 << 20
+_NORMALISED_AT_ONCE = 100_000
+
+
+def parse_rdf(
+    data: bytes, media_type: str, *, base_iri: str, max_bytes: int, max_quads: int = 20_000_000
+) -> Iterator[Quad]:
+    """Quads of `data`, blank nodes renamed apart, literals in the engine's normal form.
+
+    `data` may be gzip-compressed. Triples are in the default graph. Raises SyntaxRejected with
+    line and column where the parser knows them, UnsupportedMediaType, and PayloadTooLarge when
+    more than `max_bytes` are unpacked or `max_quads` are read.
+    """
+    name = media.rdf_media_type(media_type)
+    if name is None:
+        raise UnsupportedMediaType(media_type, list(media.RDF_FORMATS))
+    text = _unpacked(data, max_bytes)
+    if name == media.RDF_XML:
+        _refuse_entities(text)
+    elif name == media.JSON_LD:
+        _refuse_deep_json(text)
+    return _normalised(_parsed(text, media.RDF_FORMATS[name], base_iri, max_quads))
+
+
+def _parsed(text: bytes, rdf_format: RdfFormat, base_iri: str, max_quads: int) -> Iterator[Quad]:
+    try:
+        reader = parse(input=text, format=rdf_format, base_iri=base_iri, rename_blank_nodes=True)
+        for count, quad in enumerate(reader):
+            if count == max_quads:
+                raise PayloadTooLarge(f"More than {max_quads:,} statements; send them in parts.")
+            yield quad
+    except SyntaxError as error:
+        raise _rejected(error) from None
+    except ValueError as error:
+        raise SyntaxRejected(str(error)) from None
+
+
+def _rejected(error: SyntaxError) -> SyntaxRejected:
+    message = re.sub(r"^Parser error at line \d+.*?: ", "", error.msg or str(error))
+    if "LoadDocumentCallback" in message:
+        message = (
+            "A remote JSON-LD @context is not fetched. Put the context itself into the document, "
+            "or send Turtle."
+        )
+    return SyntaxRejected(message[:500], line=error.lineno, column=error.offset)
+
+
+def _unpacked(data: bytes, max_bytes: int) -> bytes:
+    if not data.startswith(_GZIP_MAGIC):
+        if len(data) > max_bytes:
+            raise _too_many_bytes(max_bytes)
+        return data
+    reader, parts, size = zlib.decompressobj(wbits=31), [], 0
+    pending = data
+    try:
+        while pending:
+            part = reader.decompress(pending, _CHUNK)
+            size += len(part)
+            if size > max_bytes:
+                raise _too_many_bytes(max_bytes)
+            parts.append(part)
+            pending = reader.unconsumed_tail
+            if reader.eof:  # further members of the same file (RFC 1952 §2.2)
+                pending = reader.unused_data
+                reader = zlib.decompressobj(wbits=31)
+            elif not pending and not part:
+                break
+    except zlib.error as error:
+        raise SyntaxRejected(f"The gzip data is damaged: {error}.") from None
+    return b"".join(parts)
+
+
+def _too_many_bytes(max_bytes: int) -> PayloadTooLarge:
+    return PayloadTooLarge(
+        f"More than {max_bytes / 2**20:g} MB when unpacked; send it in parts.", limit=max_bytes
+    )
+
+
+def _refuse_entities(text: bytes) -> None:
+    # Encodings other than UTF-8 and UTF-16 are not read by the engine, so two looks suffice.
+    if b"<!ENTITY" in text or "<!ENTITY".encode("utf-16-le") in text.replace(b"\x00<", b"<\x00"):
+        raise SyntaxRejected(
+            "XML entity declarations are not read, because they can unfold without bound. "
+            "Write the characters or full IRIs instead."
+        )
+
+
+_JSON_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
+
+
+def _refuse_deep_json(text: bytes) -> None:
+    depth = 0
+    for token in _JSON_TOKEN.finditer(text):
+        first = text[token.start()]
+        if first in b"[{":
+            depth += 1
+            if depth > MAX_JSON_DEPTH:
+                line = text.count(b"\n", 0, token.start()) + 1
+                raise PayloadTooLarge(
+                    f"JSON nested deeper than {MAX_JSON_DEPTH} levels; give the inner objects an "
+                    "@id and list them side by side.",
+                    line=line,
+                )
+        elif first in b"]}":
+            depth -= 1
+
+
+def _normalised(quads: Iterable[Quad]) -> Iterator[Quad]:
+    """Pass the quads through the engine, which rewrites literals (`2.50` to `2.5`).
+
+    Validation, diffs and hashes must see what the store will hold, or an unchanged file would
+    never be an empty diff.
+    """
+    batch: list[Quad] = []
+    for quad in quads:
+        batch.append(quad)
+        if len(batch) == _NORMALISED_AT_ONCE:
+            yield from _through_engine(batch)
+            batch = []
+    yield from _through_engine(batch)
+
+
+def _through_engine(batch: list[Quad]) -> Iterable[Quad]:
+    store = Store()
+    store.bulk_extend(batch)
+    return store
+
+
+def in_graph(quads: Iterable[Quad], graph: NamedNode) -> Iterator[Quad]:
+    """The quads with `graph` in place of the default graph; other graphs are kept."""
+    default = DefaultGraph()
+    for quad in quads:
+        if quad.graph_name == default:
+            yield Quad(quad.subject, quad.predicate, quad.object, graph)
+        else:
+            yield quad

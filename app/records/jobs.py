@@ -1,0 +1,188 @@
+"""The cage's side: each job reads the checkpoint it is given and writes finished bytes.
+
+Arguments of every job: `ontology`, `shapes`, `base_iri` (the profile), `lang`, and `context`,
+the address of the JSON-LD context or None.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyoxigraph as ox
+
+from app.errors import Gone, InvalidRequest, NotFound
+from app.profile import EntityType, Profile, load_profile
+from app.records.document import serialise
+from app.records.graph import About, Graph
+from app.records.listing import Listing
+from app.records.names import Names
+from app.records.record import RecordBuilder
+
+_MAX_KEPT = 4_096
+_MAX_KEPT_BYTES = 1 << 15
+
+
+class Cage(Protocol):
+    """What these jobs need of the cage."""
+
+    store: ox.Store
+    generation: int
+
+    def once(self, factory: Any, *args: Any) -> Any:
+        """`factory(*args)`, made once in this process."""
+
+
+class Reply(Protocol):
+    """Where a job writes."""
+
+    def write(self, data: bytes, /) -> int:
+        """Send a piece of the result."""
+
+
+class _Reading:
+    """What has been found out about one checkpoint, kept while the generation lasts."""
+
+    def __init__(self, store: ox.Store, profile: Profile) -> None:
+        self.profile = profile
+        self.graph = Graph(store, profile.base_iri)
+        self.listing = Listing(self.graph, profile)
+        self._names: dict[str, Names] = {}
+        self._built: dict[tuple[str, str, str | None], bytes] = {}
+
+    def names(self, lang: str) -> Names:
+        if lang not in self._names:
+            self._names[lang] = Names(self.graph, self.profile, lang)
+        return self._names[lang]
+
+    def builder(self, lang: str, context: str | None) -> RecordBuilder:
+        return RecordBuilder(self.graph, self.profile, self.names(lang), context)
+
+    def record(self, iri: str, lang: str, context: str | None) -> bytes:
+        """A record as JSON; the last few thousand are kept."""
+        key = (iri, lang, context)
+        found = self._built.get(key)
+        if found is None:
+            node = _node(iri)
+            record = self.builder(lang, context).record(node, self.about(node))
+            found = _json(record)
+            if len(self._built) >= _MAX_KEPT:
+                self._built.clear()
+            if len(found) <= _MAX_KEPT_BYTES:
+                self._built[key] = found
+        return found
+
+    def about(self, node: ox.NamedNode) -> About:
+        """What is said about a thing; raises Gone for a removed, NotFound for an unknown one."""
+        about = self.graph.about(node)
+        if not about.values:
+            raise NotFound(f"Nothing is known about <{node.value}>.")
+        grave = self.graph.tombstone(node)
+        if grave is not None:
+            raise Gone(node.value, deleted_at=grave.deleted_at, replaced_by=grave.replaced_by)
+        return about
+
+
+class _Kept:
+    """The reading of the generation that the cage shows."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+        self._generation: int | None = None
+        self._reading: _Reading | None = None
+
+    def at(self, cage: Cage) -> _Reading:
+        if self._reading is None or self._generation != cage.generation:
+            self._reading = _Reading(cage.store, self._profile)
+            self._generation = cage.generation
+        return self._reading
+
+
+def _reading(cage: Cage, args: Mapping[str, Any]) -> _Reading:
+    kept: _Kept = cage.once(_kept, args["ontology"], args["shapes"], args["base_iri"])
+    return kept.at(cage)
+
+
+def _kept(ontology: str, shapes: str, base_iri: str) -> _Kept:
+    return _Kept(load_profile(Path(ontology), Path(shapes), base_iri))
+
+
+def page(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> None:  # noqa: ARG001
+    """One page: a line `{"total", "next_offset"}`, then the page as JSON.
+
+    Further arguments: `type`, `filters`, `q`, `limit`, `offset`, `facets`; `next_url` is the
+    address of the next page up to its offset, or None.
+    """
+    reading = _reading(cage, args)
+    lang, context = args["lang"], args["context"]
+    kind = _type(reading.profile, args["type"])
+    found = reading.listing.find(
+        kind,
+        reading.names(lang),
+        lang=lang,
+        filters=args["filters"],
+        q=args["q"],
+        limit=args["limit"],
+        offset=args["offset"],
+        facets=args["facets"],
+    )
+    following = args["offset"] + len(found.iris)
+    next_offset = following if found.iris and following < found.total else None
+    next_url = args["next_url"]
+    link = f"{next_url}{next_offset}" if next_url and next_offset is not None else None
+    members = [
+        *([b'"@context":' + _json(context)] if context else []),
+        b'"total":%d' % found.total,
+        b'"next":' + _json(link),
+        b'"items":[' + b",".join(reading.record(i, lang, context) for i in found.iris) + b"]",
+    ]
+    if found.facets is not None:
+        members.append(b'"facets":' + _json(found.facets))
+    head = _json({"total": found.total, "next_offset": next_offset})
+    reply.write(head + b"\n{" + b",".join(members) + b"}")
+
+
+def get(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> None:  # noqa: ARG001
+    """The record of `iri`, any thing that has statements."""
+    reply.write(_reading(cage, args).record(args["iri"], args["lang"], args["context"]))
+
+
+def document(
+    cage: Cage,
+    args: Mapping[str, Any],
+    body: bytes,  # noqa: ARG001
+    reply: Reply,
+) -> None:
+    """The RDF of `iri` in `media_type`."""
+    reading = _reading(cage, args)
+    node = _node(args["iri"])
+    subjects = reading.builder(args["lang"], None).subjects(node, reading.about(node))
+    reply.write(serialise(reading.graph, subjects, args["media_type"]))
+
+
+def counts(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> None:  # noqa: ARG001
+    """Type name → number of entities."""
+    reading = _reading(cage, args)
+    found = {kind.name: len(reading.listing.members(kind)) for kind in reading.profile.types}
+    reply.write(_json(found))
+
+
+def _type(profile: Profile, name: str) -> EntityType:
+    kind = profile.find(name)
+    if kind is None:
+        raise InvalidRequest(f"There is no entity type {name!r}.", field="type")
+    return kind
+
+
+def _node(iri: str) -> ox.NamedNode:
+    try:
+        return ox.NamedNode(iri)
+    except ValueError:
+        raise InvalidRequest(f"{iri!r} is not an absolute IRI.", field="iri") from None
+
+
+def _json(value: Any) -> bytes:
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "surrogatepass")

@@ -1,0 +1,542 @@
+"""The server's side: lanes of workers, deadlines, a bounded waiting line, killing and respawning.
+
+A job starts in the *light* lane. What has not ended there within a short slice, or has written
+more than fits the holding buffer, is heavy: it moves with its worker to the *heavy* lane, or, when
+that is full, is stopped and begun again when a heavy place is free — nothing of it has been sent
+yet. So a lookup never waits behind an aggregate for longer than a slice. *Batch* jobs
+(submissions) have a lane of their own. No lane ever has more workers busy than its size.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from multiprocessing.context import ForkServerProcess
+from typing import Any, Literal, cast
+
+from app.errors import AppError, DeadlineExceeded, MemoryExceeded, Overloaded, WorkerDied
+from app.sandbox import wire, worker
+
+log = logging.getLogger(__name__)
+
+LaneName = Literal["light", "heavy", "batch"]
+
+_SLICE_SECONDS = 0.25
+_HOLD_BYTES = 1 << 20
+_AHEAD_BYTES = 1 << 20
+_NICENESS = 10
+_SIGNALS_OF_MEMORY = {-6, -11}  # an allocation that fails aborts; a stack that is full faults
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """An immutable state of the graph: its folder (None: the empty graph) and generation."""
+
+    path: str | None
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one job may use: seconds from its arrival, and megabytes of address space."""
+
+    seconds: float
+    memory_mb: int
+    lane: LaneName = "light"
+
+
+@dataclass(slots=True)
+class Lane:
+    """A number of places and a bounded line of those who wait for one."""
+
+    size: int
+    queue: int
+    busy: int = 0
+    _waiting: list[asyncio.Future[None]] = field(default_factory=list)
+
+    def try_enter(self) -> bool:
+        """Take a place if one is free and nobody waits for it."""
+        if self.busy < self.size and not self._waiting:
+            self.busy += 1
+            return True
+        return False
+
+    async def enter(self) -> None:
+        """Take a place, or wait in line; raises Overloaded when the line is full."""
+        if self.try_enter():
+            return
+        if len(self._waiting) >= self.queue:
+            raise Overloaded(retry_after=1 + len(self._waiting) // max(1, self.size))
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.leave()  # the place was handed over in the moment of giving up
+            else:
+                self._waiting.remove(turn)
+            raise
+
+    def leave(self) -> None:
+        """Give the place to the next in line, or free it."""
+        while self._waiting:
+            turn = self._waiting.pop(0)
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self.busy -= 1
+
+    @property
+    def waiting(self) -> int:
+        """How many stand in line."""
+        return len(self._waiting)
+
+
+class _Pipe(asyncio.Protocol):
+    """Frames from a worker; `read` may be cancelled at any moment without losing one."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._buffer = bytearray()
+        self._frames: deque[tuple[int, bytes]] = deque()
+        self._held = 0
+        self._closed = False
+        self._waiter: asyncio.Future[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one by shape only
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        at = 0
+        while len(self._buffer) - at >= wire.HEAD.size:
+            kind, size = wire.HEAD.unpack_from(self._buffer, at)
+            end = at + wire.HEAD.size + size
+            if len(self._buffer) < end:
+                break
+            self._frames.append((kind, bytes(self._buffer[at + wire.HEAD.size : end])))
+            self._held += size
+            at = end
+        del self._buffer[:at]
+        if self._held > _AHEAD_BYTES and self._transport:
+            self._transport.pause_reading()
+        self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 -- the protocol's
+        self._closed = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def write(self, data: bytes) -> None:
+        """Send to the worker; the transport buffers."""
+        if self._transport:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Drop the connection and what has not been sent."""
+        if self._transport:
+            self._transport.abort()
+
+    async def read(self) -> tuple[int, bytes]:
+        """The next frame; raises EOFError when the worker has ended."""
+        while not self._frames:
+            if self._closed:
+                raise EOFError
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        kind, payload = self._frames.popleft()
+        self._held -= len(payload)
+        if not self._frames and self._transport and not self._closed:
+            self._transport.resume_reading()
+        return kind, payload
+
+
+class _Worker:
+    """One process and the pipe to it."""
+
+    def __init__(self, process: ForkServerProcess, pipe: _Pipe) -> None:
+        self.process = process
+        self.pipe = pipe
+        self.used_up = False
+        self.generation = 0
+
+    def send(self, checkpoint: Checkpoint, asked: Mapping[str, Any], body: bytes) -> None:
+        """Hand over a job."""
+        self.generation = checkpoint.generation
+        facts = {"checkpoint": checkpoint.path, "generation": checkpoint.generation, **asked}
+        self.pipe.write(
+            wire.message(wire.JOB, facts) + wire.frames(wire.BODY, body) + wire.frame(wire.RUN)
+        )
+
+    def make_heavy(self) -> None:
+        """Let lookups go first; a niceness cannot be taken back, so the worker is retired after."""
+        self.used_up = True
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, self.process.pid or 0, _NICENESS)
+
+    def kill(self) -> None:
+        """End the process, whatever it is doing."""
+        self.used_up = True
+        self.process.kill()
+        self.pipe.close()
+
+
+class Result:
+    """A job's answer while it arrives.
+
+    `header` are the facts that the job stated; `complete` holds the whole body if it is already
+    there, and then the worker is free again. Otherwise iterate: chunks as they come, and an
+    AppError when the job fails on its way.
+    """
+
+    def __init__(
+        self, generation: int, header: dict[str, Any], held: list[bytes], rest: _Rest | None
+    ) -> None:
+        self.generation = generation
+        self.header = header
+        self.complete = b"".join(held) if rest is None else None
+        self._held = held
+        self._rest = rest
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for chunk in self._held:
+            yield chunk
+        if self._rest is not None:
+            async for chunk in self._rest():
+                yield chunk
+
+
+_Rest = Callable[[], AsyncIterator[bytes]]
+
+
+class Pool:
+    """Worker processes by lanes. `checkpoint` says which state of the graph new jobs see."""
+
+    def __init__(
+        self,
+        *,
+        light: int,
+        heavy: int,
+        batch: int,
+        queue: int,
+        checkpoint: Callable[[], Checkpoint],
+        preload: tuple[str, ...] = (),
+    ) -> None:
+        self.lanes: dict[LaneName, Lane] = {
+            "light": Lane(light, queue),
+            "heavy": Lane(heavy, queue),
+            "batch": Lane(batch, queue),
+        }
+        self._checkpoint = checkpoint
+        self._idle: list[_Worker] = []
+        self._all: set[_Worker] = set()
+        self._spawning = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload([worker.__name__, *preload])
+        self._closed = False
+        self.kills = 0
+        self.network_refused: bool | None = None
+
+    @property
+    def processes(self) -> int:
+        """Workers alive."""
+        return len(self._all)
+
+    def generations_in_use(self) -> set[int]:
+        """Generations whose checkpoints workers have open."""
+        return {one.generation for one in self._all}
+
+    async def start(self) -> None:
+        """Have one worker ready for each light place."""
+        started = [await self._spawn() for _ in range(self.lanes["light"].size)]
+        self._idle += started
+
+    async def stop(self) -> None:
+        """Kill all workers and wait for their end."""
+        self._closed = True
+        for one in list(self._all):
+            self._retire(one)
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def run(
+        self, job: str, args: Mapping[str, Any], body: bytes = b"", *, limits: Limits
+    ) -> bytes:
+        """The whole answer of a job."""
+        async with self.job(job, args, body, limits=limits) as result:
+            return b"".join([chunk async for chunk in result])
+
+    @contextlib.asynccontextmanager
+    async def job(
+        self,
+        job: str,
+        args: Mapping[str, Any],
+        body: bytes = b"",
+        *,
+        limits: Limits,
+        on_progress: Callable[[dict[str, Any]], None] | None = None,
+    ) -> AsyncIterator[Result]:
+        """Run a job; leaving the block before its end kills its worker.
+
+        Raises what the job raises, Overloaded, DeadlineExceeded, MemoryExceeded or WorkerDied.
+        """
+        asked = {"job": job, "args": dict(args)}
+        run = _Run(self, asked, body, limits, on_progress)
+        try:
+            yield await run.begin()
+        finally:
+            run.end()
+
+    async def _take(self) -> _Worker:
+        while self._idle:
+            one = self._idle.pop()
+            if one.process.is_alive():
+                return one
+            self._retire(one)
+        return await self._spawn()
+
+    def _give_back(self, one: _Worker) -> None:
+        if one.used_up or self._closed:
+            self._retire(one)
+        else:
+            self._idle.append(one)
+
+    def _retire(self, one: _Worker) -> None:
+        self._all.discard(one)
+        one.kill()
+        task = asyncio.create_task(asyncio.to_thread(one.process.join))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        self._refill()
+
+    def _refill(self) -> None:
+        """Start the replacement at once, so that the next lookup need not wait for it."""
+        if self._closed or len(self._idle) >= self.lanes["light"].size:
+            return
+        task = asyncio.create_task(self._refilled())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _refilled(self) -> None:
+        async with self._spawning:
+            if self._closed or len(self._idle) + self._busy() >= self._places():
+                return
+        with contextlib.suppress(OSError, WorkerDied):
+            self._give_back(await self._spawn())
+
+    def _busy(self) -> int:
+        return sum(lane.busy for lane in self.lanes.values())
+
+    def _places(self) -> int:
+        return sum(lane.size for lane in self.lanes.values())
+
+    async def _spawn(self) -> _Worker:
+        ours, theirs = socket.socketpair()
+        async with self._spawning:
+            process = self._context.Process(target=worker.run, args=(theirs,), daemon=True)
+            try:
+                await asyncio.to_thread(process.start)
+            except BaseException:
+                ours.close()
+                raise
+            finally:
+                theirs.close()
+        _, pipe = await asyncio.get_running_loop().create_connection(_Pipe, sock=ours)
+        one = _Worker(process, pipe)
+        self._all.add(one)
+        try:
+            _, greeting = await pipe.read()
+        except EOFError:
+            self._retire(one)
+            raise WorkerDied("A worker ended before its first job; see the log.") from None
+        if self.network_refused is None:
+            self.network_refused = json.loads(greeting)["network_refused"]
+            if not self.network_refused:
+                log.warning("workers can open connections: install libseccomp for the second wall")
+        return one
+
+
+class _Run:
+    """One job on its way through the lanes."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        asked: dict[str, Any],
+        body: bytes,
+        limits: Limits,
+        on_progress: Callable[[dict[str, Any]], None] | None,
+    ) -> None:
+        self._pool = pool
+        self._limits = limits
+        self._body = body
+        self._asked = {**asked, "seconds": limits.seconds, "memory_mb": limits.memory_mb}
+        self._on_progress = on_progress
+        self._deadline = asyncio.get_running_loop().time() + limits.seconds
+        self._lane: Lane | None = None
+        self._worker: _Worker | None = None
+        self._header: dict[str, Any] = {}
+        self._held: list[bytes] = []
+        self._ended = False
+        self._generation = 0
+
+    async def begin(self) -> Result:
+        """Run until the result is complete, or must be streamed."""
+        await self._enter(self._limits.lane)
+        if self._limits.lane == "light":
+            if await self._hold():
+                return Result(self._generation, self._header, self._held, None)
+            if not self._promoted():
+                await self._again_as_heavy()
+        elif self._worker:
+            self._worker.make_heavy()
+        await self._until_first_byte()
+        if self._ended:
+            return Result(self._generation, self._header, self._held, None)
+        return Result(self._generation, self._header, self._held, self._rest)
+
+    async def _enter(self, lane: LaneName) -> None:
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                await self._pool.lanes[lane].enter()
+        except TimeoutError:
+            raise Overloaded(retry_after=max(1, round(self._limits.seconds))) from None
+        self._lane = self._pool.lanes[lane]
+        self._worker = await self._pool._take()
+        checkpoint = self._pool._checkpoint()
+        self._generation = checkpoint.generation
+        self._worker.send(checkpoint, self._asked, self._body)
+
+    async def _hold(self) -> bool:
+        """Collect until the end (True), or until slice or buffer are used up."""
+        size = 0
+        soon = asyncio.get_running_loop().time() + _SLICE_SECONDS
+        try:
+            async with asyncio.timeout_at(min(soon, self._deadline)):
+                while not self._ended:
+                    size += await self._step()
+                    if size > _HOLD_BYTES:
+                        return False
+        except TimeoutError:
+            if soon >= self._deadline:
+                raise self._too_late() from None
+            return False
+        return True
+
+    def _promoted(self) -> bool:
+        heavy = self._pool.lanes["heavy"]
+        if not heavy.try_enter():
+            return False
+        self._leave_lane()
+        self._lane = heavy
+        if self._worker:
+            self._worker.make_heavy()
+        return True
+
+    async def _again_as_heavy(self) -> None:
+        self._drop_worker()
+        self._leave_lane()
+        self._header, self._held = {}, []
+        await self._enter("heavy")
+        if self._worker:
+            self._worker.make_heavy()
+
+    async def _until_first_byte(self) -> None:
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                while not self._ended and not self._held:
+                    await self._step()
+        except TimeoutError:
+            raise self._too_late() from None
+
+    async def _rest(self) -> AsyncIterator[bytes]:
+        while not self._ended:
+            self._held.clear()
+            try:
+                async with asyncio.timeout_at(self._deadline):
+                    await self._step()
+            except TimeoutError:
+                raise self._too_late() from None
+            for chunk in self._held:
+                yield chunk
+
+    async def _step(self) -> int:
+        """Take one frame; the number of bytes of result in it."""
+        one = self._worker
+        if one is None:
+            raise WorkerDied("The worker is gone.")
+        try:
+            kind, payload = await one.pipe.read()
+        except EOFError:
+            raise await self._died(one) from None
+        if kind == wire.DATA:
+            self._held.append(payload)
+            return len(payload)
+        if kind == wire.HEADER:
+            self._header = json.loads(payload)
+        elif kind == wire.PROGRESS:
+            if self._on_progress:
+                self._on_progress(json.loads(payload))
+        elif kind == wire.DONE:
+            self._finish()
+        elif kind == wire.ERROR:
+            error = AppError.from_dict(json.loads(payload))
+            if type(error) is MemoryExceeded:
+                one.used_up = True
+            if type(error) is AppError:
+                log.error("job %s failed: %s", self._asked["job"], error)
+            self._finish()
+            raise error
+        return 0
+
+    async def _died(self, one: _Worker) -> AppError:
+        await asyncio.to_thread(one.process.join, 5)
+        code = one.process.exitcode
+        one.used_up = True
+        log.warning("worker ended with %s in job %s", code, self._asked["job"])
+        if code in _SIGNALS_OF_MEMORY:
+            return MemoryExceeded(self._limits.memory_mb)
+        if code == -signal.SIGALRM:
+            return self._too_late()
+        return WorkerDied(f"The worker ended with status {code}; try again.")
+
+    def _too_late(self) -> DeadlineExceeded:
+        return DeadlineExceeded(self._limits.seconds)
+
+    def _finish(self) -> None:
+        """The worker is free for others from here on."""
+        self._ended = True
+        if self._worker:
+            self._pool._give_back(self._worker)
+            self._worker = None
+        self._leave_lane()
+
+    def _leave_lane(self) -> None:
+        if self._lane:
+            self._lane.leave()
+            self._lane = None
+
+    def _drop_worker(self) -> None:
+        if self._worker:
+            self._pool.kills += 1
+            self._pool._retire(self._worker)
+            self._worker = None
+
+    def end(self) -> None:
+        """Kill what still runs, and free the place."""
+        self._drop_worker()
+        self._leave_lane()

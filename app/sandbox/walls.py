@@ -1,0 +1,70 @@
+"""What a worker gives up for good before it sees the first job."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import resource
+import signal
+from typing import Final
+
+_REFUSED: Final = (
+    # connections of any kind
+    "socket", "connect", "bind", "listen", "accept", "accept4",
+    # ways around: queued system calls, other programs, other processes, namespaces
+    "io_uring_setup", "io_uring_enter", "execve", "execveat", "ptrace", "process_vm_readv",
+    "process_vm_writev", "pidfd_getfd", "bpf", "unshare", "setns", "mount",
+)  # fmt: skip
+_PR_SET_PDEATHSIG: Final = 1
+
+
+def die_with_parent() -> None:
+    """Be killed when the process that started this one ends (Linux)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if hasattr(libc, "prctl"):
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def refuse_network() -> bool:
+    """Give up opening connections and starting programs, by seccomp; False where not possible.
+
+    The second wall: SERVICE and LOAD are refused before they get here. Existing descriptors, such
+    as the pipe to the server, go on working.
+    """
+    try:
+        import pyseccomp  # noqa: PLC0415 -- fails without libseccomp, and off Linux
+    except (ImportError, OSError, RuntimeError):
+        return False
+    try:
+        rules = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
+        for name in _REFUSED:
+            rules.add_rule(pyseccomp.ERRNO(errno.EPERM), name)
+        rules.load()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def no_core_dumps() -> None:
+    """A worker that is stopped by a limit must not fill the disk."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def limit_memory(megabytes: int) -> None:
+    """Let the address space grow by `megabytes` from what it is now, and no further."""
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123 -- on the path of every query
+        pages = int(statm.read().split(b" ", 1)[0])
+    resource.setrlimit(
+        resource.RLIMIT_AS, (pages * os.sysconf("SC_PAGE_SIZE") + (megabytes << 20), hard)
+    )
+
+
+def limit_time(seconds: float) -> None:
+    """Have the kernel end this process after `seconds`, whatever it is doing; 0 lifts the limit.
+
+    The server kills at the deadline; this one is for when the server itself is gone.
+    """
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, seconds)

@@ -1,0 +1,144 @@
+"""The worker's side: read a job, run it on a checkpoint, write the result, wait for the next."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeVar
+
+from pyoxigraph import Store
+
+from app.errors import AppError, FederationRefused, MemoryExceeded
+from app.sandbox import walls, wire
+
+T = TypeVar("T")
+
+
+class Reply(io.RawIOBase):
+    """Where a job writes its result: `start` first if there are facts about it, then `write`."""
+
+    def __init__(self, pipe: socket.socket) -> None:
+        super().__init__()
+        self._pipe = pipe
+
+    def start(self, header: Mapping[str, Any]) -> None:
+        """Send facts about the result; at most once, before the first `write`."""
+        self._pipe.sendall(wire.message(wire.HEADER, header))
+
+    def progress(self, **facts: Any) -> None:
+        """Say how far the job is."""
+        self._pipe.sendall(wire.message(wire.PROGRESS, facts))
+
+    def writable(self) -> bool:
+        """Always true."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Send a piece of the result."""
+        payload = bytes(data)
+        self._pipe.sendall(wire.frames(wire.DATA, payload))
+        return len(payload)
+
+
+class Cage:
+    """What a job may use: the checkpoint of the generation that it was asked for."""
+
+    def __init__(self) -> None:
+        self.store = Store()
+        self.generation = 0
+        self._path: str | None = None
+        self._made: dict[tuple[Any, ...], Any] = {}
+
+    def once(self, factory: Callable[..., T], *args: Any) -> T:
+        """`factory(*args)`, made once in this process; `args` must be hashable."""
+        key = (factory, *args)
+        if key not in self._made:
+            self._made[key] = factory(*args)
+        made: T = self._made[key]
+        return made
+
+    def turn_to(self, path: str | None, generation: int) -> None:
+        """Open another checkpoint unless it is the open one; None is the empty graph."""
+        if path != self._path:
+            self.store = Store() if path is None else Store.read_only(path)
+            self._path = path
+        self.generation = generation
+
+
+class Job(Protocol):
+    """What `app.<room>.jobs:<name>` is; an AppError that it raises reaches the caller as itself."""
+
+    def __call__(self, cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply, /) -> None:
+        """Write the result for `args` and `body` to `reply`."""
+
+
+def run(pipe: socket.socket) -> None:
+    """Serve jobs until the pipe is closed. The first frame each way is a greeting."""
+    walls.die_with_parent()
+    walls.no_core_dumps()
+    walled = walls.refuse_network()
+    sys.setrecursionlimit(1_000)
+    reader = pipe.makefile("rb")
+    pipe.sendall(wire.message(wire.HEADER, {"network_refused": walled}))
+    cage = Cage()
+    while True:
+        try:
+            asked, body = _receive(reader)
+        except EOFError:
+            return
+        _work(cage, asked, body, Reply(pipe))
+
+
+def _receive(reader: io.BufferedReader) -> tuple[dict[str, Any], bytes]:
+    kind, payload = _read(reader)
+    if kind != wire.JOB:
+        raise EOFError
+    asked: dict[str, Any] = json.loads(payload)
+    parts = []
+    while (got := _read(reader))[0] != wire.RUN:
+        parts.append(got[1])
+    return asked, b"".join(parts)
+
+
+def _read(reader: io.BufferedReader) -> tuple[int, bytes]:
+    head = reader.read(wire.HEAD.size)
+    if len(head) < wire.HEAD.size:
+        raise EOFError
+    kind, size = wire.HEAD.unpack(head)
+    return kind, reader.read(size)
+
+
+def _work(cage: Cage, asked: dict[str, Any], body: bytes, reply: Reply) -> None:
+    limit = asked["memory_mb"]
+    try:
+        walls.limit_time(asked["seconds"] + 1)
+        cage.turn_to(asked["checkpoint"], asked["generation"])
+        walls.limit_memory(limit)
+        find_job(asked["job"])(cage, asked["args"], body, reply)
+        end = wire.frame(wire.DONE)
+    except AppError as error:
+        end = wire.message(wire.ERROR, error.as_dict())
+    except (MemoryError, RecursionError):
+        end = wire.message(wire.ERROR, MemoryExceeded(limit).as_dict())
+    except BrokenPipeError:
+        raise SystemExit(0) from None
+    except PermissionError:
+        refusal = FederationRefused("Opening a connection from here is refused.")
+        end = wire.message(wire.ERROR, refusal.as_dict())
+    except Exception as error:  # a fault of ours: say so, and let the server log it
+        detail = f"{type(error).__name__}: {error}"[:500]
+        end = wire.message(wire.ERROR, AppError(detail).as_dict())
+    finally:
+        walls.limit_time(0)
+    reply._pipe.sendall(end)
+
+
+def find_job(name: str) -> Job:
+    """The function of a job `room.name`, in `app.<room>.jobs`."""
+    room, _, function = name.partition(".")
+    job: Job = getattr(importlib.import_module(f"app.{room}.jobs"), function)
+    return job

@@ -1,0 +1,77 @@
+"""Settings: read once from ``LIFETEC_*``, frozen, refused at boot when inconsistent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_HERE = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """All that can be set from outside; each field's description is its documentation."""
+
+    model_config = SettingsConfigDict(env_prefix="LIFETEC_", frozen=True, extra="forbid")
+
+    base_iri: str = Field(
+        "https://w3id.org/lifetec/",
+        description="Namespace of all IRIs that are minted here; independent of where it is served",
+    )
+    public_url: str = Field(
+        "",
+        description="Address under which people reach the service, without a final slash; "
+        "default http://HOST:PORT",
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on")
+    data_dir: Path = Field(Path("var"), description="Where log, store and checkpoints live")
+    ontology_dir: Path = Field(_HERE / "ontology", description="Ontology and code lists (Turtle)")
+    shapes_dir: Path = Field(_HERE / "shapes", description="SHACL shapes (Turtle)")
+    seed_dir: Path = Field(_HERE / "data", description="Seed datasets (Turtle)")
+    example: bool = Field(False, description="Load the fictional example dataset")
+    default_graph: Literal["union", "plain"] = Field(
+        "union", description="What a query's default graph is: all graphs, or none of them"
+    )
+    skolemize: bool = Field(True, description="Replace blank nodes by IRIs when data comes in")
+    store: Literal["disk", "memory"] = Field("disk", description="Where the graph is kept")
+    database_url: str | None = Field(
+        None, description="SQLAlchemy URL of the operations database; default SQLite in data_dir"
+    )
+    workers: int = Field(
+        2, ge=1, le=256, description="Jobs at one time in the light lane, and in the heavy lane"
+    )
+    queue: int = Field(64, ge=0, description="Jobs that may wait for a worker before 503")
+    query_seconds: float = Field(20.0, gt=0, description="Deadline of a SPARQL query, seconds")
+    query_memory_mb: int = Field(1024, ge=64, description="Address space a job may add, MB")
+    query_result_mb: int = Field(512, ge=1, description="Bytes a query may answer with, MB")
+    query_kb: int = Field(256, ge=1, description="Length of a query text, kB")
+    submission_seconds: float = Field(600.0, gt=0, description="Deadline of a submission, seconds")
+    submission_memory_mb: int = Field(4096, ge=64, description="Address space of a submission, MB")
+    submission_mb: int = Field(256, ge=1, description="Size of a submission, unpacked, MB")
+    rate_limits: bool = Field(True, description="Limit requests per client")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_address(cls, values: dict[str, Any]) -> dict[str, Any]:
+        if not values.get("public_url"):
+            host, port = values.get("host", "127.0.0.1"), values.get("port", 8000)
+            values["public_url"] = f"http://{host}:{port}"
+        return values
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if not self.base_iri.endswith(("/", "#")) or not urlsplit(self.base_iri).netloc:
+            raise ValueError("LIFETEC_BASE_IRI must be an absolute IRI that ends in / or #")
+        if urlsplit(self.public_url).scheme not in {"http", "https"}:
+            raise ValueError("LIFETEC_PUBLIC_URL must begin with http:// or https://")
+        if self.public_url.endswith("/"):
+            raise ValueError("LIFETEC_PUBLIC_URL must not end in a slash")
+        for name in ("ontology_dir", "shapes_dir", "seed_dir"):
+            folder: Path = getattr(self, name)
+            if not folder.is_dir():
+                raise ValueError(f"LIFETEC_{name.upper()}: {folder} is not a folder")
+        return self

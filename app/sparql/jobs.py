@@ -1,0 +1,89 @@
+"""Worker side: evaluate one query on the checkpoint and let the engine serialise the result."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+from pyoxigraph import (
+    NamedNode,
+    QueryBoolean,
+    QueryResultsFormat,
+    QuerySolutions,
+    QueryTriples,
+    RdfFormat,
+)
+
+from app.errors import NotAcceptable, QueryRejected, SyntaxRejected
+from app.rdf import media
+from app.sandbox.worker import Cage, Reply
+
+_BUFFER = 64 * 1024
+_MAX_MESSAGE = 400
+
+
+def query(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> None:
+    """Evaluate `body`, a SPARQL 1.1 query text.
+
+    `args`: `union` (the default graph is the union of all), `default_graphs` and `named_graphs`
+    (protocol dataset, or None), `results` and `graphs` (media type for each kind of result, or
+    None where the client accepts none), `base_iri`.
+    The header says the `media_type`.
+    """
+    text = body.decode()
+    default, named = _nodes(args["default_graphs"]), _nodes(args["named_graphs"])
+    try:
+        result = cage.store.query(
+            text,
+            base_iri=args["base_iri"],
+            use_default_graph_as_union=args["union"],
+            default_graph=[*default] if default is not None else None,
+            named_graphs=[*named] if named is not None else None,
+        )
+    except SyntaxError as error:
+        raise _syntax(error) from None
+    except (RuntimeError, ValueError) as error:
+        raise QueryRejected(f"{error}."[:_MAX_MESSAGE]) from None
+    try:
+        _serialise(result, args, reply)
+    except RuntimeError as error:
+        raise QueryRejected(f"{error}."[:_MAX_MESSAGE]) from None
+
+
+def _serialise(
+    result: QuerySolutions | QueryTriples | QueryBoolean, args: Mapping[str, Any], reply: Reply
+) -> None:
+    triples = isinstance(result, QueryTriples)
+    media_type = args["graphs" if triples else "results"]
+    if media_type is None:
+        raise NotAcceptable(list(media.GRAPH_FORMATS if triples else media.RESULT_FORMATS))
+    reply.start({"media_type": media_type})
+    out = io.BufferedWriter(reply, _BUFFER)
+    if isinstance(result, QueryTriples):
+        result.serialize(out, format=_rdf_format(media_type))
+    else:
+        result.serialize(out, format=_results_format(media_type))
+    out.flush()
+
+
+def _rdf_format(media_type: str) -> RdfFormat:
+    name = media.rdf_media_type(media_type)
+    return media.RDF_FORMATS[name or media.TURTLE]
+
+
+def _results_format(media_type: str) -> QueryResultsFormat:
+    return media.RESULT_FORMATS[media.RESULT_ALIASES.get(media_type, media_type)]
+
+
+def _nodes(iris: list[str] | None) -> list[NamedNode] | None:
+    return None if iris is None else [NamedNode(iri) for iri in iris]
+
+
+def _syntax(error: SyntaxError) -> SyntaxRejected:
+    message = error.msg or str(error)
+    place, _, rest = message.removeprefix("error at ").partition(": ")
+    line, _, column = place.partition(":")
+    if line.isdigit() and column.isdigit():
+        return SyntaxRejected(rest[:_MAX_MESSAGE], line=int(line), column=int(column))
+    return SyntaxRejected(message[:_MAX_MESSAGE], line=error.lineno, column=error.offset)

@@ -1,0 +1,218 @@
+"""SPARQL 1.1 Protocol §2: an HTTP request becomes a value before anything runs. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from pyoxigraph import NamedNode
+
+from app.errors import (
+    InvalidRequest,
+    MethodNotAllowed,
+    NotAcceptable,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+)
+from app.rdf import media
+from app.rdf.tokens import refuse_federation
+
+METHODS = ("GET", "HEAD", "POST", "OPTIONS")
+QUERY_TYPE = "application/sparql-query"
+UPDATE_TYPE = "application/sparql-update"
+FORM_TYPE = "application/x-www-form-urlencoded"
+
+RESULT_OFFERS = (*media.RESULT_FORMATS, *media.RESULT_ALIASES)
+GRAPH_OFFERS = (*media.GRAPH_FORMATS, *media.RDF_ALIASES)
+_FORMAT_NAMES = {
+    "json": media.RESULTS_JSON,
+    "xml": media.RESULTS_XML,
+    "csv": media.RESULTS_CSV,
+    "tsv": media.RESULTS_TSV,
+    "turtle": media.TURTLE,
+    "ttl": media.TURTLE,
+    "nt": media.N_TRIPLES,
+    "ntriples": media.N_TRIPLES,
+    "jsonld": media.JSON_LD,
+    "json-ld": media.JSON_LD,
+    "rdf": media.RDF_XML,
+    "rdfxml": media.RDF_XML,
+}
+_OF_UPDATES = frozenset({"update", "using-graph-uri", "using-named-graph-uri"})
+_MAX_GRAPHS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the protocol looks at."""
+
+    method: str
+    query_string: bytes = b""
+    content_type: str | None = None
+    accept: str | None = None
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One query operation (§2.1).
+
+    `default_graphs` and `named_graphs` are the protocol's dataset, which overrides FROM (§2.1.4);
+    both are None when the request states none. `results` and `graphs` are the media type for
+    either kind of result, None where the client accepts none of that kind.
+    """
+
+    text: str
+    default_graphs: tuple[str, ...] | None = None
+    named_graphs: tuple[str, ...] | None = None
+    results: str | None = media.RESULTS_JSON
+    graphs: str | None = media.TURTLE
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceDescription:
+    """A GET without a query: describe the service (Service Description §2) or show a form."""
+
+    media_type: str
+
+
+Operation = Query | ServiceDescription
+
+
+def read_operation(request: Request, *, max_query_bytes: int) -> Operation:
+    """The operation that a request asks for.
+
+    Raises MethodNotAllowed, InvalidRequest, FederationRefused, UnsupportedMediaType,
+    PayloadTooLarge and NotAcceptable.
+    """
+    if request.method not in METHODS:
+        raise MethodNotAllowed(request.method, list(METHODS))
+    if request.method == "POST":
+        parameters, text = _posted(request)
+    else:
+        parameters, text = _decoded(request.query_string), None
+    if any(
+        name in {"update", "using-graph-uri", "using-named-graph-uri"} for name, _ in parameters
+    ):
+        raise InvalidRequest(
+            "Updates are not read here; send them with a key to /sparql/update.", field="update"
+        )
+    if text is None:
+        texts = [value for name, value in parameters if name == "query"]
+        if not texts and request.method != "POST":
+            return _describe(request)
+        if len(texts) != 1:
+            raise InvalidRequest(
+                f"The parameter 'query' must be given exactly once, not {len(texts)} times.",
+                field="query",
+            )
+        text = texts[0]
+    return _query(text, parameters, request.accept, max_query_bytes)
+
+
+def _posted(request: Request) -> tuple[list[tuple[str, str]], str | None]:
+    kind = media.bare(request.content_type)
+    if kind == FORM_TYPE:
+        return _decoded(request.body), None
+    if kind == QUERY_TYPE:
+        _require_utf8(request.content_type)
+        return _decoded(request.query_string), _utf8(request.body)
+    if kind == UPDATE_TYPE:
+        raise InvalidRequest("Updates are not read here; send them with a key to /sparql/update.")
+    raise UnsupportedMediaType(kind or None, [QUERY_TYPE, FORM_TYPE])
+
+
+def _require_utf8(content_type: str | None) -> None:
+    for parameter in (content_type or "").split(";")[1:]:
+        name, _, value = parameter.strip().partition("=")
+        if name.lower() == "charset" and value.strip('"').lower() not in {"utf-8", "utf8"}:
+            raise UnsupportedMediaType(content_type, [f"{QUERY_TYPE}; charset=utf-8"])
+
+
+def _utf8(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(f"The query is not UTF-8 (byte {error.start}).") from None
+
+
+def _decoded(form: bytes) -> list[tuple[str, str]]:
+    """Percent-decoded once, `+` is a space; bytes that are not UTF-8 are refused."""
+    try:
+        return parse_qsl(
+            form.decode("ascii"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=2 * _MAX_GRAPHS,
+        )
+    except UnicodeDecodeError:
+        raise InvalidRequest("The parameters must be percent-encoded UTF-8.") from None
+    except ValueError as error:
+        raise InvalidRequest(f"The parameters do not parse: {error}.") from None
+
+
+def _describe(request: Request) -> ServiceDescription:
+    offered = (media.TURTLE, *media.GRAPH_FORMATS[1:], media.HTML, *media.RDF_ALIASES)
+    chosen = media.negotiate(request.accept, offered)
+    if chosen is None:
+        raise NotAcceptable([*media.GRAPH_FORMATS, media.HTML])
+    return ServiceDescription(chosen)
+
+
+def _query(
+    text: str, parameters: list[tuple[str, str]], accept: str | None, max_query_bytes: int
+) -> Query:
+    if len(text.encode("utf-8", "surrogatepass")) > max_query_bytes:
+        raise PayloadTooLarge(f"The query is longer than {max_query_bytes // 1024} kB.")
+    if not text.strip():
+        raise InvalidRequest("The query is empty.", field="query")
+    refuse_federation(text)
+    default = _graphs(parameters, "default-graph-uri")
+    named = _graphs(parameters, "named-graph-uri")
+    stated = bool(default or named)
+    results, graphs = _formats(parameters, accept)
+    return Query(
+        text=text,
+        default_graphs=default if stated else None,
+        named_graphs=named if stated else None,
+        results=results,
+        graphs=graphs,
+    )
+
+
+def _graphs(parameters: list[tuple[str, str]], name: str) -> tuple[str, ...]:
+    iris = tuple(dict.fromkeys(value for key, value in parameters if key == name))
+    if len(iris) > _MAX_GRAPHS:
+        raise InvalidRequest(f"More than {_MAX_GRAPHS} times {name}.", field=name)
+    for iri in iris:
+        try:
+            NamedNode(iri)
+        except ValueError:
+            raise InvalidRequest(f"{name} must be an absolute IRI: {iri!r}.", field=name) from None
+    return iris
+
+
+def _formats(
+    parameters: list[tuple[str, str]], accept: str | None
+) -> tuple[str | None, str | None]:
+    wanted = [value for key, value in parameters if key in {"format", "output"} and value]
+    if wanted:
+        media_type = _FORMAT_NAMES.get(wanted[0].lower(), wanted[0].replace(" ", "+").lower())
+        if media_type not in {*RESULT_OFFERS, *GRAPH_OFFERS}:
+            raise InvalidRequest(
+                f"Unknown format {wanted[0]!r}; use one of: {', '.join(_FORMAT_NAMES)}.",
+                field="format",
+            )
+        # The other kind of result falls back to its default: who asks for CSV of a CONSTRUCT
+        # is better served by Turtle than by an error.
+        return (
+            media_type if media_type in RESULT_OFFERS else media.RESULTS_JSON,
+            media_type if media_type in GRAPH_OFFERS else media.TURTLE,
+        )
+    results, graphs = (
+        media.negotiate(accept, RESULT_OFFERS),
+        media.negotiate(accept, GRAPH_OFFERS),
+    )
+    if results is None and graphs is None:
+        raise NotAcceptable([*media.RESULT_FORMATS, *media.GRAPH_FORMATS])
+    return results, graphs

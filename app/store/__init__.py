@@ -1,0 +1,1 @@
+"""The graph store: a follower of the log that answers SPARQL."""

@@ -1,0 +1,145 @@
+"""pyoxigraph in this process, in memory or on disk, with checkpoints on disk either way."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from pyoxigraph import DefaultGraph, NamedNode, Quad, RdfFormat, Store
+
+from app.failpoints import failpoint
+from app.log import Commit
+from app.rdf.diff import from_n_quads
+from app.rdf.terms import DCAT, string
+from app.sandbox.pool import Checkpoint
+
+_TRANSACTION_QUADS = 20_000
+"""Up to here a commit is one transaction; larger ones are loaded in bulk, then marked."""
+_KEPT = 2
+
+
+def reserved_graph(base_iri: str) -> NamedNode:
+    """The graph in which the service speaks of itself."""
+    return NamedNode(f"{base_iri}graph/service")
+
+
+class _OxigraphStore:
+    """All that does not depend on where the quads lie."""
+
+    def __init__(self, store: Store, checkpoints: Path, base_iri: str) -> None:
+        self._store = store
+        self._checkpoints = checkpoints
+        self._reserved = reserved_graph(base_iri)
+        self._catalog = NamedNode(f"{base_iri}catalog")
+        checkpoints.mkdir(parents=True, exist_ok=True)
+        for unfinished in checkpoints.glob("*.tmp"):
+            shutil.rmtree(unfinished)
+
+    def marker(self) -> int:
+        """See `GraphStore.marker`."""
+        found = self._store.quads_for_pattern(self._catalog, DCAT["version"], None, self._reserved)
+        return max((int(quad.object.value) for quad in found), default=0)  # type: ignore[union-attr]
+
+    def apply(self, commit: Commit) -> None:
+        """See `GraphStore.apply`."""
+        failpoint("store.before-data")
+        if commit.added_count + commit.removed_count <= _TRANSACTION_QUADS:
+            self._store.update(
+                _data("DELETE", from_n_quads(commit.removed))
+                + _data("INSERT", from_n_quads(commit.added))
+                + self._mark(commit.generation)
+            )
+        else:
+            self._apply_in_bulk(commit)
+        self._store.flush()
+        failpoint("store.marked")
+
+    def _apply_in_bulk(self, commit: Commit) -> None:
+        removed = from_n_quads(commit.removed)
+        for at in range(0, len(removed), _TRANSACTION_QUADS):
+            self._store.update(_data("DELETE", removed[at : at + _TRANSACTION_QUADS]))
+        self._store.bulk_load(input=commit.added, format=RdfFormat.N_QUADS)
+        self._store.flush()
+        failpoint("store.between-data-and-marker")
+        self._store.update(self._mark(commit.generation))
+
+    def _mark(self, generation: int) -> str:
+        where = f"GRAPH {self._reserved} {{ {self._catalog} {DCAT['version']} ?before }}"
+        return f"DELETE {{ {where} }} WHERE {{ {where} }};\n" + _data(
+            "INSERT",
+            [Quad(self._catalog, DCAT["version"], string(str(generation)), self._reserved)],
+        )
+
+    def graph(self, name: NamedNode) -> Iterator[Quad]:
+        """See `GraphStore.graph`."""
+        return self._store.quads_for_pattern(None, None, None, name)
+
+    def __len__(self) -> int:
+        return len(self._store)
+
+    def checkpoint(self) -> Checkpoint:
+        """See `GraphStore.checkpoint`."""
+        generation = self.marker()
+        path = self._checkpoints / f"{generation:012d}"
+        if not path.exists():
+            unnamed = path.with_suffix(".tmp")
+            self._copy_to(unnamed)
+            failpoint("store.checkpoint-unnamed")
+            unnamed.rename(path)
+            failpoint("store.checkpoint-named")
+        return Checkpoint(str(path), generation)
+
+    def _copy_to(self, folder: Path) -> None:
+        raise NotImplementedError
+
+    def prune(self, in_use: Iterable[int]) -> None:
+        """See `GraphStore.prune`."""
+        kept = {f"{generation:012d}" for generation in in_use}
+        folders = sorted(folder for folder in self._checkpoints.iterdir() if not folder.suffix)
+        for folder in folders[:-_KEPT]:
+            if folder.name not in kept:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+class DiskStore(_OxigraphStore):
+    """RocksDB in a folder of the data directory. One process at a time may hold it."""
+
+    def __init__(self, folder: Path, base_iri: str) -> None:
+        """Raises OSError when another process holds the store."""
+        folder.mkdir(parents=True, exist_ok=True)
+        super().__init__(Store(str(folder / "live")), folder / "checkpoints", base_iri)
+
+    def _copy_to(self, folder: Path) -> None:
+        self._store.backup(str(folder))  # hard links: it takes milliseconds at any size
+
+    def close(self) -> None:
+        """See `GraphStore.close`."""
+        self._store.flush()
+        del self._store
+
+
+class MemoryStore(_OxigraphStore):
+    """Quads in memory; a checkpoint is a full copy on disk, so this is for small graphs."""
+
+    def __init__(self, folder: Path, base_iri: str) -> None:
+        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+        super().__init__(Store(), folder / "checkpoints", base_iri)
+
+    def _copy_to(self, folder: Path) -> None:
+        copy = Store(str(folder))
+        copy.bulk_extend(self._store)
+        copy.flush()
+
+    def close(self) -> None:
+        """See `GraphStore.close`."""
+
+
+def _data(verb: str, quads: Iterable[Quad]) -> str:
+    """`INSERT DATA` or `DELETE DATA` of ground quads; their N-Quads terms are SPARQL terms too."""
+    lines = []
+    for quad in quads:
+        triple = f"{quad.subject} {quad.predicate} {quad.object} ."
+        default = isinstance(quad.graph_name, DefaultGraph)
+        lines.append(triple if default else f"GRAPH {quad.graph_name} {{ {triple} }}")
+    return f"{verb} DATA {{\n" + "\n".join(lines) + "\n};\n" if lines else ""

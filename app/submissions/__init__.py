@@ -1,0 +1,1 @@
+"""The gate: whatever comes in is parsed, normalised, skolemised, validated, diffed, appended."""

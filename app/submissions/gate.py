@@ -1,0 +1,162 @@
+"""The one way in: every change of public data passes here and ends as a commit, or as nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.errors import Conflict, Invalid
+from app.log import Commit, Draft, Log
+from app.log.commits import utc_now
+from app.sandbox.pool import Limits, Pool
+from app.store.node import Node
+from app.submissions.report import summary
+
+_ATTEMPTS = 10
+
+Progress = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the gate holds submissions to."""
+
+    base_iri: str
+    reserved_graph: str
+    shapes: tuple[Path, ...]
+    skolemize: bool
+    max_bytes: int
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Data that somebody wants to be the whole of a dataset."""
+
+    dataset: str
+    author: str
+    licence: str | None
+    data: bytes
+    media_type: str
+    kinds: Sequence[str] = ()
+
+    @property
+    def source_hash(self) -> str:
+        """SHA-256 of the data as it was sent."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a submission; `commit` is None when it changed nothing."""
+
+    report: dict[str, Any]
+    statements: int
+    commit: Commit | None
+
+
+class Gate:
+    """Parse, normalise, skolemise, validate and diff in the cage; then append to the log."""
+
+    def __init__(self, pool: Pool, log: Log, node: Node, rules: Rules) -> None:
+        self._pool = pool
+        self._log = log
+        self._node = node
+        self._rules = rules
+
+    async def describe(self, data: bytes, media_type: str) -> dict[str, Any]:
+        """What a file with exactly one dcat:Dataset says of it: see `jobs.describe`."""
+        header, _ = await self._job("submissions.describe", data, {"media_type": media_type})
+        return header
+
+    async def validate(
+        self,
+        data: bytes,
+        media_type: str,
+        *,
+        own_shapes: str | None = None,
+        on_progress: Progress | None = None,
+    ) -> dict[str, Any]:
+        """The report on data that is not published; `own_shapes` (Turtle) replaces ours."""
+        args = {"media_type": media_type, "own_shapes": own_shapes}
+        header, _ = await self._job("submissions.validate", data, args, on_progress)
+        report: dict[str, Any] = header["report"]
+        return report
+
+    async def publish(
+        self, submission: Submission, *, on_progress: Progress | None = None
+    ) -> Outcome:
+        """Make `submission` the whole of its dataset.
+
+        Returns when the log has the commit and this node shows it. Raises Invalid with the report
+        when a shape is violated, SyntaxRejected and the other refusals of the parser, and
+        Conflict if others publish faster than this can be compared. What it raises changed
+        nothing.
+        """
+        for _ in range(_ATTEMPTS):
+            await self._node.reach(await asyncio.to_thread(self._log.head))
+            after = self._node.checkpoint().generation
+            header, diff = await self._prepare(submission, on_progress)
+            report = header["report"]
+            if not report["conforms"]:
+                raise Invalid(
+                    f"{report['counts']['violation']} violations of the shapes; the report says "
+                    "what to change. Nothing was published.",
+                    report=report,
+                )
+            if not diff:
+                return Outcome(report, header["statements"], None)
+            draft = _draft(submission, report, diff, header["added_bytes"])
+            try:
+                commit = await asyncio.to_thread(self._log.append, draft, after=after)
+            except Conflict:
+                continue
+            await self._node.reach(commit.generation)
+            return Outcome(report, header["statements"], commit)
+        raise Conflict("Others publish at the same time; try again in a moment.")
+
+    async def _prepare(
+        self, submission: Submission, on_progress: Progress | None
+    ) -> tuple[dict[str, Any], bytes]:
+        args = {
+            "dataset": submission.dataset,
+            "author": submission.author,
+            "licence": submission.licence,
+            "media_type": submission.media_type,
+            "time": utc_now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+        return await self._job("submissions.prepare", submission.data, args, on_progress)
+
+    async def _job(
+        self, job: str, data: bytes, args: dict[str, Any], on_progress: Progress | None = None
+    ) -> tuple[dict[str, Any], bytes]:
+        rules = self._rules
+        common = {
+            "base_iri": rules.base_iri,
+            "reserved": rules.reserved_graph,
+            "shapes": [str(path) for path in rules.shapes],
+            "skolemize": rules.skolemize,
+            "max_bytes": rules.max_bytes,
+        }
+        async with self._pool.job(
+            job, {**common, **args}, data, limits=rules.limits, on_progress=on_progress
+        ) as result:
+            body = b"".join([chunk async for chunk in result])
+            return result.header, body
+
+
+def _draft(submission: Submission, report: dict[str, Any], diff: bytes, added_bytes: int) -> Draft:
+    return Draft(
+        dataset=submission.dataset,
+        author=submission.author,
+        licence=submission.licence,
+        source_hash=submission.source_hash,
+        report={**summary(report), "kinds": list(submission.kinds)},
+        created_at=utc_now(),
+        added=diff[:added_bytes],
+        removed=diff[added_bytes:],
+    )

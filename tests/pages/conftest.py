@@ -1,0 +1,102 @@
+"""A small service of pages alone, over the real records room and a graph kept in memory."""
+
+from __future__ import annotations
+
+import importlib
+import io
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pyoxigraph as ox
+import pytest
+from fastapi import FastAPI, Request
+from starlette.responses import JSONResponse, Response
+
+from app.errors import AppError, Gone, InvalidRequest, NotAcceptable, NotFound
+from app.pages import Pages
+from app.profile import load_profile
+from app.rdf.media import HTML, JSON, negotiate
+from app.records.service import Records
+from app.settings import Settings
+
+HERE = Path(__file__).resolve().parent / "graph"
+BASE = "https://w3id.org/lifetec/"
+_STATUS: dict[type[AppError], int] = {
+    NotFound: 404,
+    Gone: 410,
+    NotAcceptable: 406,
+    InvalidRequest: 400,
+}
+
+
+class InProcess:
+    """Runs the jobs of the records room here, without a cage."""
+
+    def __init__(self, store: ox.Store) -> None:
+        self.store = store
+        self.generation = 7
+        self._kept: dict[Any, Any] = {}
+
+    def once(self, factory: Callable[..., Any], *args: Any) -> Any:
+        key = (factory, *args)
+        if key not in self._kept:
+            self._kept[key] = factory(*args)
+        return self._kept[key]
+
+    async def run(self, job: str, args: Mapping[str, Any], body: bytes = b"") -> bytes:
+        room, _, name = job.partition(".")
+        reply = io.BytesIO()
+        getattr(importlib.import_module(f"app.{room}.jobs"), name)(self, args, body, reply)
+        return reply.getvalue()
+
+
+def make_app(store: ox.Store, settings: Settings) -> FastAPI:
+    profile = load_profile(settings.ontology_dir, settings.shapes_dir, settings.base_iri)
+    records = Records(InProcess(store), profile, f"{settings.public_url}/context.jsonld")
+    pages = Pages(records, profile, settings, source_url="https://example.org/source")
+    app = FastAPI(openapi_url=None)
+    app.include_router(pages.router)
+    app.add_route("/sparql", pages.sparql_page)
+    for path in ("/openapi.json", "/context.jsonld"):  # other routers answer these
+        app.add_route(path, lambda request: JSONResponse({}))
+
+    async def problem(request: Request, error: Exception) -> Response:
+        assert isinstance(error, AppError)
+        status = next((s for kind, s in _STATUS.items() if isinstance(error, kind)), 500)
+        document = {
+            "type": f"https://w3id.org/lifetec/problem/{error.slug}",
+            "title": error.title,
+            "status": status,
+            "detail": error.detail,
+            **error.facts,
+        }
+        if negotiate(request.headers.get("accept"), (JSON, HTML)) == HTML:
+            return pages.render_problem(request, document)
+        return JSONResponse(document, status, media_type="application/problem+json")
+
+    app.add_exception_handler(AppError, problem)
+    return app
+
+
+def make_store() -> ox.Store:
+    store = ox.Store()
+    store.load(path=str(HERE / "data.trig"), format=ox.RdfFormat.TRIG)
+    return store
+
+
+@pytest.fixture(scope="session")
+def app() -> FastAPI:
+    folders: dict[str, Any] = {"ontology_dir": HERE / "ontology", "shapes_dir": HERE / "shapes"}
+    return make_app(make_store(), Settings(**folders))
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app=app)
+    headers = {"Accept": "text/html"}
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://127.0.0.1:8000", headers=headers
+    ) as client:
+        yield client

@@ -1,0 +1,148 @@
+"""Adding a property means adding one Turtle file: everything else follows from it.
+
+Later derivations (index, facets, tables, forms, reference) join this test.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyoxigraph as ox
+import pyshacl
+import pytest
+import rdflib
+
+from app.api.records import describe_records, read_list_request
+from app.errors import InvalidRequest
+from app.profile import Profile, load_profile
+from app.profile.context import json_ld_context
+from app.records.service import Records
+from tests.profile.samples import BASE, PREFIXES, REPOSITORY, SAMPLE
+from tests.records.direct import DirectRunner
+from tests.records.lossless import assert_lossless
+
+ENTITY = f"{BASE}id/organisation/test-one"
+
+PROPERTY = (
+    PREFIXES
+    + """
+<%s> sh:property [
+  sh:path ex:clinicalBeds ;
+  pf:name "bed_code" ;
+  sh:name "Bed code"@en , "Bedcode"@nl , "Bettencode"@de , "Code des lits"@fr ;
+  sh:description "How the beds are counted."@en ;
+  sh:datatype xsd:string ;
+  sh:pattern "^B[0-9]{3}$" ;
+  sh:maxCount 1 ;
+  sh:order 900 ;
+  pf:facet true ;
+  pf:example "B042" ;
+  sh:message "Write the bed code as B and three digits."@en
+] .
+"""
+)
+DATA = """
+@prefix ex: <http://example.org/> .
+@prefix org: <http://www.w3.org/ns/org#> .
+@prefix skos: <http://www.w3.org/2004/02/skos/core#> .
+<%s> a org:Organization ; skos:prefLabel "Test hospital"@en ; ex:clinicalBeds "%s" .
+"""
+
+
+@dataclass(frozen=True)
+class House:
+    """Everything that is derived from the shapes of one folder."""
+
+    profile: Profile
+    shapes: Path
+    records: Records
+    store: ox.Store
+
+
+def house(tmp_path: Path, *, with_property: bool) -> House:
+    ontology, shapes = REPOSITORY / "ontology", REPOSITORY / "shapes"
+    if not any(shapes.glob("*.ttl")):
+        ontology, shapes = SAMPLE / "ontology", SAMPLE / "shapes"
+    copy = tmp_path / "shapes"
+    shutil.copytree(shapes, copy)
+    if with_property:
+        shape = load_profile(ontology, copy, BASE).type("organisation").shape
+        (copy / "bed-code.ttl").write_text(PROPERTY % shape)
+    profile = load_profile(ontology, copy, BASE)
+    store = ox.Store()
+    data = (DATA % (ENTITY, "B042")).encode()
+    store.load(data, ox.RdfFormat.TURTLE, to_graph=ox.NamedNode(f"{BASE}graph/test/one"))
+    return House(profile, copy, Records(DirectRunner(store), profile), store)
+
+
+@pytest.fixture
+def added(tmp_path: Path) -> House:
+    return house(tmp_path, with_property=True)
+
+
+def test_without_the_file_the_property_is_unknown(tmp_path: Path) -> None:
+    plain = house(tmp_path, with_property=False)
+    record = asyncio.run(plain.records.get(ENTITY))
+    assert record["http://example.org/clinicalBeds"] == [{"@value": "B042"}]
+    assert "bed_code" not in json.dumps(json_ld_context(plain.profile))
+
+
+def test_the_record_shows_it(added: House) -> None:
+    record = asyncio.run(added.records.get(ENTITY))
+    assert record["bed_code"] == "B042"
+    assert "http://example.org/clinicalBeds" not in record
+    assert_lossless(added.store, added.profile, ENTITY)
+
+
+def test_the_context_defines_it(added: House) -> None:
+    assert json_ld_context(added.profile)["bed_code"] == "http://example.org/clinicalBeds"
+
+
+def test_openapi_describes_it_in_its_own_words(added: House) -> None:
+    openapi: dict[str, Any] = describe_records({"openapi": "3.1.0"}, added.profile)
+    assert openapi["components"]["schemas"]["Organisation"]["properties"]["bed_code"] == {
+        "title": "Bed code",
+        "description": "How the beds are counted.",
+        "examples": ["B042"],
+        "type": "string",
+        "pattern": "^B[0-9]{3}$",
+    }
+    parameters = openapi["paths"]["/api/v1/organisations"]["get"]["parameters"]
+    assert "bed_code" in {parameter.get("name") for parameter in parameters}
+
+
+def test_lists_filter_and_count_by_it(added: House) -> None:
+    kind = added.profile.type("organisation")
+    asked = read_list_request([("bed_code", "B042")], kind, added.profile.languages)
+    assert asked.filters == {"bed_code": ["B042"]}
+    page = asyncio.run(added.records.page("organisation", filters=asked.filters, facets=True))
+    assert page["total"] == 1
+    assert page["facets"]["bed_code"] == [{"value": "B042", "name": "B042", "count": 1}]
+    assert (
+        asyncio.run(added.records.page("organisation", filters={"bed_code": ["X"]}))["total"] == 0
+    )
+    with pytest.raises(InvalidRequest) as refused:
+        read_list_request([("bed_cod", "B042")], kind, added.profile.languages)
+    assert refused.value.facts["nearest"] == "bed_code"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_validation_refuses_a_wrong_value_and_says_what_to_do(added: House) -> None:
+    message = "Write the bed code as B and three digits."
+    assert message not in _report(added.shapes, "B042")
+    assert message in _report(added.shapes, "42")
+
+
+def _report(shapes: Path, value: str) -> str:
+    rules = rdflib.Graph()
+    for path in shapes.glob("*.ttl"):
+        rules.parse(path)
+    data = rdflib.Graph().parse(data=DATA % (ENTITY, value), format="turtle")
+    conforms, _, text = pyshacl.validate(data, shacl_graph=rules, advanced=False)
+    assert isinstance(text, str)
+    return "" if conforms else text
