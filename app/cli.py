@@ -6,25 +6,26 @@ import asyncio
 import gzip
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
 import typer
-import uvicorn
 from pydantic import ValidationError
 from pyoxigraph import RdfFormat, Store
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from app.errors import AppError, Invalid, UnsupportedMediaType
-from app.main import Service, create_app, open_log, store_folder
 from app.rdf import media
+from app.service import Service, open_log, store_folder
 from app.settings import Settings
 from app.store.check import Finding, check_all
 from app.submissions.gate import Outcome, Submission
 from app.submissions.report import lines
+from app.submissions.seed import Step
 
 cli = typer.Typer(
     name="lifetec",
@@ -46,6 +47,11 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on")] = None,
 ) -> None:
     """Load what is new in the seed, then serve SPARQL, JSON and pages."""
+    # Other commands need no HTTP, and the framework takes longer to import than they to run.
+    import uvicorn  # noqa: PLC0415
+
+    from app.main import create_app  # noqa: PLC0415
+
     given = {"host": host, "port": port}
     settings = _settings(**{name: value for name, value in given.items() if value is not None})
     with _reported():
@@ -64,9 +70,8 @@ def serve(
 
 async def _seed(settings: Settings) -> None:
     async with Service(settings, serving=True) as service:
-        with _progress() as (step, done):
-            for outcome in await service.seed.load(step):
-                done(outcome)
+        with _progress() as step:
+            await service.seed.load(step)
 
 
 @cli.command()
@@ -93,7 +98,7 @@ async def _load(
     author: str | None,
 ) -> None:
     async with Service(settings, serving=False) as service:
-        with _progress() as (step, done):
+        with _progress() as step:
             for path in files:
                 data, media_type = await asyncio.to_thread(path.read_bytes), _media_type(path)
                 step(path.name, {"stage": "parse"})
@@ -108,7 +113,10 @@ async def _load(
                     media_type=media_type,
                     kinds=facts["types"],
                 )
-                done(await service.gate.publish(submission, on_progress=_bound(step, path.name)))
+                outcome = await service.gate.publish(
+                    submission, on_progress=partial(step, path.name)
+                )
+                step(path.name, {"stage": "published", "outcome": outcome})
 
 
 @cli.command()
@@ -219,13 +227,10 @@ def _reported() -> Iterator[None]:
         raise typer.Exit(1) from None
 
 
-Step = Callable[[str, dict[str, Any]], None]
-
-
 @contextmanager
-def _progress() -> Iterator[tuple[Step, Callable[[Outcome], None]]]:
-    """A line per file with its stage; plain lines where no terminal is."""
-    stages = ("parse", "validate", "compare", "publish")
+def _progress() -> Iterator[Step]:
+    """A line per file with its stage."""
+    stages = ("parse", "validate", "compare", "published")
     with Progress(
         SpinnerColumn(),
         TextColumn("{task.fields[name]}"),
@@ -234,35 +239,26 @@ def _progress() -> Iterator[tuple[Step, Callable[[Outcome], None]]]:
         TimeElapsedColumn(),
         console=_errors,
     ) as bar:
-        tasks: dict[str, Any] = {}
-        current = ""
+        tasks: dict[str, TaskID] = {}
 
         def step(name: str, facts: dict[str, Any]) -> None:
-            nonlocal current
-            current = name
             if name not in tasks:
                 tasks[name] = bar.add_task("", total=len(stages), name=name)
-            stage = facts["stage"]
-            count = f" {facts['statements']:,} statements" if "statements" in facts else ""
-            bar.update(tasks[name], completed=stages.index(stage), description=stage + count)
+            at = stages.index(facts["stage"]) + 1
+            bar.update(tasks[name], completed=at, description=_in_words(facts))
 
-        def done(outcome: Outcome) -> None:
-            if outcome.commit is None:
-                text = "unchanged"
-            else:
-                commit = outcome.commit
-                text = (
-                    f"generation {commit.generation}: +{commit.added_count:,} "
-                    f"−{commit.removed_count:,}"
-                )
-            if current in tasks:
-                bar.update(tasks[current], completed=len(stages), description=text)
-
-        yield step, done
+        yield step
 
 
-def _bound(step: Step, name: str) -> Callable[[dict[str, Any]], None]:
-    return lambda facts: step(name, facts)
+def _in_words(facts: dict[str, Any]) -> str:
+    outcome: Outcome | None = facts.get("outcome")
+    if outcome is None:
+        count = f" {facts['statements']:,} statements" if "statements" in facts else ""
+        return f"{facts['stage']}{count}"
+    if outcome.commit is None:
+        return "unchanged"
+    commit = outcome.commit
+    return f"generation {commit.generation}: +{commit.added_count:,} −{commit.removed_count:,}"
 
 
 def _media_type(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""The only place, besides the CLI, where the parts meet."""
+"""The service on HTTP: the only place where rooms and addresses meet."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from fastapi import FastAPI
@@ -21,102 +21,15 @@ from app.api.records import records_router
 from app.api.records_openapi import describe_records
 from app.api.sparql import SparqlApp
 from app.errors import AppError
-from app.log import Log
 from app.pages import Pages, read_examples
 from app.profile import Profile, load_profile
 from app.records.caged import CagedRunner
 from app.records.service import Records
-from app.sandbox.pool import Checkpoint, Limits, Pool
+from app.sandbox.pool import Limits
+from app.service import Service
 from app.settings import Settings
 from app.sparql.endpoint import Endpoint
-from app.store.embedded import DiskStore, MemoryStore, reserved_graph
-from app.store.node import CheckpointNode, Node, StoreNode
-from app.store.port import GraphStore
-from app.submissions.gate import Gate, Rules
-from app.submissions.seed import Seed
-
-_JOBS = ("app.sparql.jobs", "app.records.jobs", "app.submissions.jobs")
-
-
-class Service:
-    """The parts behind HTTP and CLI alike, made from settings alone.
-
-    Use as an async context manager. With `serving`, this process must hold the live store;
-    otherwise it reads the checkpoints of a running server when there is one.
-    """
-
-    def __init__(self, settings: Settings, *, serving: bool) -> None:
-        self.settings = settings
-        self.log = open_log(settings)
-        self.pool = Pool(
-            light=settings.workers,
-            heavy=settings.workers,
-            batch=1,
-            queue=settings.queue,
-            checkpoint=self.checkpoint,
-            preload=_JOBS,
-        )
-        self.store, self.node = _open_node(settings, self.log, self.pool, serving=serving)
-        self.gate = Gate(self.pool, self.log, self.node, rules(settings))
-        self.seed = Seed(
-            self.gate,
-            self.log,
-            base_iri=settings.base_iri,
-            folders=(settings.ontology_dir, settings.seed_dir),
-            example=settings.example,
-        )
-
-    def checkpoint(self) -> Checkpoint:
-        """The state of the graph that readers see now."""
-        return self.node.checkpoint()
-
-    async def __aenter__(self) -> Service:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.pool.stop()
-        if isinstance(self.node, CheckpointNode):
-            self.node.close()
-        if self.store is not None:
-            self.store.close()
-        self.log.close()
-
-
-def open_log(settings: Settings) -> Log:
-    """The commit log of a data directory."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    url = settings.database_url or f"sqlite:///{settings.data_dir.resolve() / 'lifetec.db'}"
-    return Log(url, settings.data_dir / "diffs")
-
-
-def store_folder(settings: Settings) -> Path:
-    """Where the live store and its checkpoints lie."""
-    return settings.data_dir / "store"
-
-
-def _open_node(
-    settings: Settings, log: Log, pool: Pool, *, serving: bool
-) -> tuple[GraphStore | None, StoreNode | CheckpointNode]:
-    kind = MemoryStore if settings.store == "memory" else DiskStore
-    try:
-        store = kind(store_folder(settings), settings.base_iri)
-    except OSError:
-        if serving:
-            raise
-        return None, CheckpointNode(store_folder(settings))
-    return store, StoreNode(log, store, pool.generations_in_use)
-
-
-def rules(settings: Settings) -> Rules:
-    """What the settings say about submissions."""
-    return Rules(
-        base_iri=settings.base_iri,
-        reserved_graph=reserved_graph(settings.base_iri).value,
-        shapes=tuple(sorted(settings.shapes_dir.glob("*.ttl"))),
-        skolemize=settings.skolemize,
-        max_bytes=settings.submission_mb << 20,
-        limits=Limits(settings.submission_seconds, settings.submission_memory_mb, "batch"),
-    )
+from app.store.node import StoreNode
 
 
 class Front:
@@ -149,7 +62,9 @@ def create_app(settings: Settings) -> Front:
     profile = load_profile(settings.ontology_dir, settings.shapes_dir, settings.base_iri)
     service = Service(settings, serving=True)
     query_limits = Limits(settings.query_seconds, settings.query_memory_mb)
-    runner = CagedRunner(service.pool, query_limits, lambda: service.checkpoint().generation)
+    # Our own bounded code: a worker that has just read the profile and sorted the names must stay.
+    record_limits = replace(query_limits, slice_seconds=query_limits.seconds)
+    runner = CagedRunner(service.pool, record_limits, lambda: service.checkpoint().generation)
     records = Records(runner, profile, f"{settings.public_url}/context.jsonld")
     examples = read_examples([settings.seed_dir / "queries.ttl"])
     pages = Pages(records, profile, settings, examples=examples)
@@ -241,6 +156,3 @@ def _add_openapi(framework: FastAPI, profile: Profile) -> None:
         return Response(text, media_type="application/json")
 
     framework.add_api_route("/openapi.json", openapi, methods=["GET"], include_in_schema=False)
-
-
-__all__ = ["Front", "Node", "Service", "create_app", "open_log", "rules", "store_folder"]

@@ -415,7 +415,7 @@ class Generator:
         """Numbers and dates at random; of other datatypes an example; free text if it is free."""
         number = _NUMBERS.get(datatype.value.removeprefix(XSD))
         if number is not None:
-            return lambda: f'"{number(self._random)}"^^{datatype}'
+            return lambda: f'"{number(self._random, field)}"^^{datatype}'
         examples = [str(value) for value in field.examples if isinstance(value, Literal)]
         if examples:
             return lambda: self._pick(examples)
@@ -424,15 +424,25 @@ class Generator:
         return None
 
 
-_NUMBERS: dict[str, Callable[[random.Random], str]] = {
-    "integer": lambda rnd: str(rnd.randint(1, 9)),
-    "decimal": lambda rnd: f"{rnd.randint(1, 100_000)}",
-    "double": lambda rnd: f"{rnd.random():.3E}",
-    "boolean": lambda rnd: "true" if rnd.random() < 0.5 else "false",
-    "date": lambda rnd: (
-        f"{rnd.randint(2015, 2026)}-{rnd.randint(1, 12):02}-{rnd.randint(1, 28):02}"
+_LATER = ("dissolution", "end", "expires", "through", "until")
+"""Words in the names of fields whose dates come after others of the same entity."""
+
+
+def _year(rnd: random.Random, field: Field) -> int:
+    if any(word in field.name for word in _LATER):
+        return rnd.randint(2027, 2035)
+    return rnd.randint(1990, 2026)
+
+
+_NUMBERS: dict[str, Callable[[random.Random, Field], str]] = {
+    "integer": lambda rnd, _: str(rnd.randint(1, 9)),
+    "decimal": lambda rnd, _: str(rnd.randint(1, 100_000)),
+    "double": lambda rnd, _: f"{rnd.random():.3E}",
+    "boolean": lambda rnd, _: "true" if rnd.random() < 0.5 else "false",
+    "date": lambda rnd, field: (
+        f"{_year(rnd, field)}-{rnd.randint(1, 12):02}-{rnd.randint(1, 28):02}"
     ),
-    "gYear": lambda rnd: str(rnd.randint(1850, 2025)),
+    "gYear": lambda rnd, field: str(_year(rnd, field)),
 }
 """Values by datatype."""
 

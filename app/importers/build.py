@@ -33,6 +33,7 @@ from app.importers.dataset import (
 from app.importers.report import Report
 from app.importers.rows import Row, read_rows
 from app.importers.turtle import write_turtle
+from app.rdf.terms import SKOS
 
 ISSUED = date(2026, 11, 23)
 
@@ -136,7 +137,8 @@ DESCRIPTIONS: dict[str, Description] = {
         },
         text="Projects that start before July 2018, their whole consortia, roles, amounts, "
         "programmes, calls and topics. From CORDIS, © European Union, CC BY 4.0; selected and "
-        "restructured. Participants without a name and natural persons are left out.",
+        "restructured. Participants without a name and natural persons are left out, damaged names "
+        "too; towns in capitals are respelled; NUTS codes are reduced to those described here.",
         licence=CC_BY_4,
         sources=("https://cordis.europa.eu/",),
         issued=ISSUED,
@@ -245,9 +247,13 @@ class Build:
     def _list(
         self, name: str, file: str, triples: Callable[[Iterable[Row]], Iterator[Triple]]
     ) -> None:
-        rows = self._read(file)
-        self._report(name).count("concepts read", len(rows))
-        self._write(self.ontology, name, triples(rows))
+        rows, report = self._read(file), self._report(name)
+        found = list(triples(rows))
+        kept = sum(triple.object == SKOS["Concept"] for triple in found)
+        report.count("concepts read", len(rows))
+        report.count("concepts kept", kept)
+        report.count("concepts dropped: below the level that is shipped", len(rows) - kept)
+        self._write(self.ontology, name, found)
 
     def _read(self, name: str) -> list[Row]:
         return list(read_rows(self.shared / "data" / name))

@@ -34,6 +34,17 @@ ACTIVITY_TYPES: Mapping[str, str] = {
 }
 """CORDIS activity types and our organisation types."""
 
+METHODS: Mapping[str, str] = {
+    "same organisation as in ROR": "the source names the ROR id, and town or NUTS 3 region agree",
+    "same organisation within CORDIS": "equal PIC; or equal VAT number, name and town",
+    "natural persons": "two to four words of letters, none of them a legal form or a word for an "
+    "organisation, and a given name, a title, or a short name of the same words in another order; "
+    "dropped with their participation and stored nowhere",
+    "participants without a name": "their participation is dropped and counted",
+    "damaged names": "characters lost in a wrong character set; the short name is taken instead, "
+    "nothing is repaired",
+}
+
 _AGENCY = "European Commission"
 _NUTS_3 = 5
 
@@ -86,6 +97,8 @@ def triples(
     source: Source, report: Report, selected: Callable[[Row], bool] = is_health_project
 ) -> Iterator[Triple]:
     """Statements about the selected projects and all that takes part in them."""
+    for what, how in METHODS.items():
+        report.method(what, how)
     projects = {row["rcn"]: row for row in _counted(source.projects, "projects read", report)}
     projects = {rcn: row for rcn, row in projects.items() if selected(row)}
     report.count("projects kept", len(projects))
@@ -227,7 +240,7 @@ class _Participants:
             self.iris[row["org_key"]],
             country_code=row["country"],
             town=_town(row),
-            street=_sound(row["street"]) if own else "",
+            street=_street(row) if own else "",
             post_code=text(row["postCode"]) if own else "",
             latitude=decimal(row["lat"]) if own else None,
             longitude=decimal(row["lng"]) if own else None,
@@ -239,9 +252,7 @@ class _Participants:
         for name in (name for name in names if name and name not in place.names):
             yield Triple(place.iri, SKOS["altLabel"], string(name))
         if _is_of_cordis(row) and folded(place.town) == folded(row["city"]):
-            yield from organisations.street_lines(
-                place.iri, _sound(row["street"]), text(row["postCode"])
-            )
+            yield from organisations.street_lines(place.iri, _street(row), text(row["postCode"]))
         homepage = self._homepage(row)
         if homepage and not place.has_homepage:
             yield Triple(place.iri, FOAF["homepage"], NamedNode(homepage))
@@ -267,6 +278,11 @@ def _slug(row: Row) -> str:
 
 def _sound(value: str) -> str:
     return "" if is_damaged(value) else text(value)
+
+
+def _street(row: Row) -> str:
+    """The street; not where it goes on with the name of somebody who receives the post."""
+    return "" if re.search(r"\bc/o\b", row["street"], re.IGNORECASE) else _sound(row["street"])
 
 
 def _short_names(row: Row) -> list[str]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_MAX_WORDS = 4
+_MIN_WORDS, _MAX_WORDS = 2, 4
 
 _TITLE = re.compile(r"(?:dr|prof|ing|mr|mrs|ms|herr|frau|mevr|dhr|mme)\.?\s", re.IGNORECASE)
 
@@ -99,7 +99,7 @@ _GIVEN_NAMES = frozenset(_NAMES.split())
 def is_natural_person(name: str, short_name: str = "") -> bool:
     """Whether a participant's name looks like that of a human being."""
     words = _words(name)
-    if not 2 <= len(words) <= _MAX_WORDS or not all(word.isalpha() for word in words):
+    if not _MIN_WORDS <= len(words) <= _MAX_WORDS or not all(word.isalpha() for word in words):
         return False
     if _ORGANISATION.search(" ".join(words)):
         return False

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Report:
-    """Counts by plain words, and single cases that a curator should look at."""
+    """Counts by plain words, single cases for a curator, and how decisions were taken."""
 
     counts: Counter[str] = field(default_factory=Counter)
     cases: dict[str, list[str]] = field(default_factory=dict)
+    methods: dict[str, str] = field(default_factory=dict)
 
     def count(self, what: str, number: int = 1) -> None:
         """Add `number` to the count of `what`."""
@@ -22,9 +23,14 @@ class Report:
         self.cases.setdefault(kind, []).append(what)
         self.count(kind)
 
+    def method(self, what: str, how: str) -> None:
+        """Say how something was decided."""
+        self.methods[what] = how
+
     def as_json(self) -> dict[str, object]:
-        """Counts and cases in a stable order."""
+        """Counts, cases and methods in a stable order."""
         return {
             "counts": dict(sorted(self.counts.items())),
             "cases": {kind: sorted(found) for kind, found in sorted(self.cases.items())},
+            "methods": dict(sorted(self.methods.items())),
         }

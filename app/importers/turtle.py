@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pyoxigraph import BlankNode, Quad, RdfFormat, Store, Triple, serialize
+from pyoxigraph import BlankNode, Quad, Store, Triple
 
+from app.rdf import media
+from app.rdf.serialising import serialise
 from app.rdf.terms import PREFIXES, type_
 
 
@@ -36,10 +38,7 @@ def _position(triple: Triple) -> tuple[str, bool, str, str]:
 
 def to_turtle(triples: Iterable[Triple], prefixes: Mapping[str, str] = PREFIXES) -> bytes:
     """The canonical Turtle document of a set of ground triples."""
-    text = serialize(canonical(triples), format=RdfFormat.TURTLE, prefixes=dict(prefixes))
-    if text is None:  # only when an output is given
-        raise TypeError
-    return text
+    return serialise(canonical(triples), media.TURTLE, prefixes)
 
 
 def write_turtle(

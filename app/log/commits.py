@@ -9,9 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import create_engine, event, func, select
+from sqlalchemy import create_engine, event, func, inspect, select, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -206,8 +204,20 @@ def _engine(url: str) -> Engine:
 
 
 def _migrate(engine: Engine) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    """Bring the tables to the newest revision; Alembic is imported only if they are behind."""
+    migrations = Path(__file__).parent / "migrations"
+    newest = max(
+        file.stem.partition("_")[0] for file in (migrations / "versions").glob("[0-9]*.py")
+    )
     with engine.begin() as connection:
+        if inspect(connection).has_table("alembic_version"):
+            found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+            if found == newest:
+                return
+        from alembic import command  # noqa: PLC0415 -- takes as long to import as all of SQLAlchemy
+        from alembic.config import Config  # noqa: PLC0415
+
+        config = Config()
+        config.set_main_option("script_location", str(migrations))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -36,11 +36,12 @@ _TEXT_TYPES = {RDF["langString"], RDF["dirLangString"]}
 
 
 def load_profile(ontology_dir: Path, shapes_dir: Path, base_iri: str) -> Profile:
-    """Read the profile; raises ProfileError when it is inconsistent."""
+    """Read the profile; raises ProfileError when it is inconsistent.
+
+    Without shapes it is empty: a service with SPARQL alone.
+    """
     shape_files = sorted(shapes_dir.glob("**/*.ttl"))
     ontology_files = sorted(ontology_dir.glob("**/*.ttl"))
-    if not shape_files:
-        raise ProfileError(f"There is no Turtle file in {shapes_dir}.")
     digest = hashlib.sha256(base_iri.encode())
     shapes = _Graph(_read(shape_files, digest))
     ontology = _ontology_store(ontology_files, digest)

@@ -2,45 +2,63 @@
 
 The engine has no switch that turns SERVICE off and shows no algebra, so the text is looked at
 before it gets there. Strings, IRIs, comments, variables and prefixed names are passed over: a word
-inside them is no keyword. Linear in the text, whatever it is.
+inside them is no keyword. Where the engine is laxer than the grammar (`SERVICESILENT<…>` and
+`SERVICE:name{…}` are keywords to it), so is this. Linear in the text, whatever it is: no quantifier
+gives back what it took, and after a string that never ends no other is looked for.
 """
 
 from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
 
 from app.errors import FederationRefused
 
-_TOKEN = re.compile(
-    r"""
-      (?P<iri><[^<>"{}|^`\\\x00-\x20]*>)
-    | (?P<string>\"\"\"(?:[^"\\]|\\.|"(?!""))*\"\"\" | '''(?:[^'\\]|\\.|'(?!''))*'''
-        | "(?:[^"\\\n\r]|\\.)*" | '(?:[^'\\\n\r]|\\.)*')
-    | (?P<comment>\#[^\n\r]*)
-    | (?P<variable>[?$]\w*)
-    | (?P<language>@[A-Za-z]+(?:-[A-Za-z0-9]+)*)
-    | (?P<name>(?:\w(?:[\w.\-·]*[\w\-·])?)?:(?:[\w:%\-.·~]|\\.)*)
-    | (?P<blank>_:[\w.\-·]*)
-    | (?P<word>[A-Za-z_]\w*)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
+_CHARS = r"\w·\u0300-\u036F\u203F\u2040"
+_RUN = rf"\w[{_CHARS}.\-]*+"
+_CODEPOINT = r"\\u[0-9A-Fa-f]{4}|\\U[0-9A-Fa-f]{8}"
+_LOCAL_ESCAPE = r"%[0-9A-Fa-f]{2}|\\[_~.\-!$&'()*+,;=/?\#@%]"
+_STRINGS = r"""
+      (?P<long>"{3}(?:[^"\\]++|\\.|"(?!""))*+"{3} | '{3}(?:[^'\\]++|\\.|'(?!''))*+'{3})
+    | (?P<open_long>"{3} | '{3})
+    | (?P<string>"(?:[^"\\\n\r]++|\\.)*+" | '(?:[^'\\\n\r]++|\\.)*+')
+    | (?P<open>["'])
+    | """
+_REST = rf"""
+      (?P<iri><(?:[^<>"{{}}|^`\\\x00-\x20]++|{_CODEPOINT})*+>)
+    | (?P<comment>\#[^\n\r]*+)
+    | (?P<variable>[?$][{_CHARS}]*+)
+    | (?P<language>@[A-Za-z]++(?:-[A-Za-z0-9]++)*+)
+    | (?P<blank>_:{_RUN})
+    | (?P<name>(?P<prefix>{_RUN})?:
+        (?:(?:[\w:]|{_LOCAL_ESCAPE})
+           (?:[{_CHARS}:\-]++|\.++(?=[{_CHARS}:\-%\\])|{_LOCAL_ESCAPE})*+)?)
+    | (?P<words>{_RUN})
+    | (?P<other>\S)
+    """
+_TOKEN = re.compile(_STRINGS + _REST, re.VERBOSE | re.DOTALL)
+_TOKEN_AFTER_OPEN_STRING = re.compile(_REST, re.VERBOSE | re.DOTALL)
 _ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
 
 
-def keywords(text: str) -> frozenset[str]:
-    """Upper-case words of a query or update that stand where a keyword may stand."""
-    return frozenset(
-        match.group().upper()
-        for match in _TOKEN.finditer(_unescaped(text))
-        if match.lastgroup == "word"
-    )
+def used_keywords(text: str, *names: str) -> frozenset[str]:
+    """Those of `names` (upper case) that a query or update uses as keywords.
+
+    Codepoint escapes stand for their character anywhere in a text (§19.2), but the engine reads
+    them in strings and IRIs only. A keyword counts if it is one in either reading.
+    """
+    found: set[str] = set()
+    for reading in {text, _unescaped(text)}:
+        upper = reading.upper()
+        if wanted := [name for name in names if name in upper]:
+            found.update(_used(reading, wanted))
+    return frozenset(found)
 
 
 def refuse_federation(text: str) -> None:
     """Raise FederationRefused if the text uses SERVICE or LOAD."""
-    used = keywords(text) & {"SERVICE", "LOAD"}
+    used = used_keywords(text, "SERVICE", "LOAD")
     if used:
         raise FederationRefused(
             f"{' and '.join(sorted(used))} would make this server call other addresses, which it "
@@ -49,9 +67,35 @@ def refuse_federation(text: str) -> None:
         )
 
 
-def _unescaped(text: str) -> str:
-    """Codepoint escapes stand for their character anywhere in a text (§19.2)."""
+def _used(text: str, names: list[str]) -> Iterator[str]:
+    depth, before, prefix_before = 0, "", ""
+    for token in _tokens(text):
+        kind, word = token.lastgroup, token.group().upper()
+        if kind == "comment":
+            continue
+        prefix = (token["prefix"] or "").upper() if kind == "name" else ""
+        for name in names:
+            if kind == "words":
+                used = name in word  # the engine asks for no space around a keyword
+            elif name == "SERVICE":
+                used = word == "{" and name in prefix_before
+            else:
+                used = depth == 0 and before != "PREFIX" and name in prefix
+            if used:
+                yield name
+        depth += (word == "{") - (word == "}")
+        before, prefix_before = word, prefix
 
+
+def _tokens(text: str) -> Iterator[re.Match[str]]:
+    for token in _TOKEN.finditer(text):
+        if token.lastgroup in {"open", "open_long"}:
+            yield from _TOKEN_AFTER_OPEN_STRING.finditer(text, token.end())
+            return
+        yield token
+
+
+def _unescaped(text: str) -> str:
     def character(match: re.Match[str]) -> str:
         code = int(match.group(1) or match.group(2), 16)
         return chr(code) if code <= sys.maxunicode else "\ufffd"

@@ -15,7 +15,7 @@ import pyoxigraph as ox
 
 from app.errors import Gone, InvalidRequest, NotFound
 from app.profile import EntityType, Profile, load_profile
-from app.records.document import serialise
+from app.records.document import document as document_of
 from app.records.graph import About, Graph
 from app.records.listing import Listing
 from app.records.names import Names
@@ -159,7 +159,7 @@ def document(
     reading = _reading(cage, args)
     node = _node(args["iri"])
     subjects = reading.builder(args["lang"], None).subjects(node, reading.about(node))
-    reply.write(serialise(reading.graph, subjects, args["media_type"]))
+    reply.write(document_of(reading.graph, subjects, args["media_type"]))
 
 
 def counts(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> None:  # noqa: ARG001

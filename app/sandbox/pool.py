@@ -18,19 +18,19 @@ import os
 import signal
 import socket
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 
 from app.errors import AppError, DeadlineExceeded, MemoryExceeded, Overloaded, WorkerDied
 from app.sandbox import wire, worker
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 LaneName = Literal["light", "heavy", "batch"]
 
-_SLICE_SECONDS = 0.25
 _HOLD_BYTES = 1 << 20
 _AHEAD_BYTES = 1 << 20
 _NICENESS = 10
@@ -47,11 +47,15 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one job may use: seconds from its arrival, and megabytes of address space."""
+    """What one job may use: seconds from its arrival, and megabytes of address space.
+
+    After `slice_seconds` a job of the light lane counts as heavy.
+    """
 
     seconds: float
     memory_mb: int
     lane: LaneName = "light"
+    slice_seconds: float = 0.25
 
 
 @dataclass(slots=True)
@@ -83,7 +87,7 @@ class Lane:
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
                 self.leave()  # the place was handed over in the moment of giving up
-            else:
+            elif turn in self._waiting:  # else `leave` has passed over it already
                 self._waiting.remove(turn)
             raise
 
@@ -244,7 +248,8 @@ class Pool:
         self._idle: list[_Worker] = []
         self._all: set[_Worker] = set()
         self._spawning = asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._coming = 0
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([worker.__name__, *preload])
         self._closed = False
@@ -307,7 +312,16 @@ class Pool:
             if one.process.is_alive():
                 return one
             self._retire(one)
-        return await self._spawn()
+        spawning = self._in_background(self._spawn())
+        try:
+            return await asyncio.shield(spawning)
+        except asyncio.CancelledError:  # the caller is gone, the worker is for the next
+            spawning.add_done_callback(self._adopt)
+            raise
+
+    def _adopt(self, spawning: asyncio.Task[_Worker]) -> None:
+        if not spawning.cancelled() and spawning.exception() is None:
+            self._give_back(spawning.result())
 
     def _give_back(self, one: _Worker) -> None:
         if one.used_up or self._closed:
@@ -316,27 +330,35 @@ class Pool:
             self._idle.append(one)
 
     def _retire(self, one: _Worker) -> None:
+        self._bury(one)
+        self._refill()
+
+    def _bury(self, one: _Worker) -> None:
         self._all.discard(one)
         one.kill()
-        task = asyncio.create_task(asyncio.to_thread(one.process.join))
+        self._in_background(asyncio.to_thread(one.process.join))
+
+    def _in_background(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        self._refill()
+        return task
 
     def _refill(self) -> None:
         """Start the replacement at once, so that the next lookup need not wait for it."""
-        if self._closed or len(self._idle) >= self.lanes["light"].size:
+        ready = len(self._idle) + self._coming
+        if self._closed or ready >= self.lanes["light"].size:
             return
-        task = asyncio.create_task(self._refilled())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._coming += 1
+        self._in_background(self._refilled())
 
     async def _refilled(self) -> None:
-        async with self._spawning:
-            if self._closed or len(self._idle) + self._busy() >= self._places():
-                return
-        with contextlib.suppress(OSError, WorkerDied):
-            self._give_back(await self._spawn())
+        try:
+            if len(self._idle) + self._coming + self._busy() <= self._places():
+                with contextlib.suppress(OSError, WorkerDied):
+                    self._give_back(await self._spawn())
+        finally:
+            self._coming -= 1
 
     def _busy(self) -> int:
         return sum(lane.busy for lane in self.lanes.values())
@@ -424,7 +446,7 @@ class _Run:
     async def _hold(self) -> bool:
         """Collect until the end (True), or until slice or buffer are used up."""
         size = 0
-        soon = asyncio.get_running_loop().time() + _SLICE_SECONDS
+        soon = asyncio.get_running_loop().time() + self._limits.slice_seconds
         try:
             async with asyncio.timeout_at(min(soon, self._deadline)):
                 while not self._ended:

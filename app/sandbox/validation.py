@@ -16,7 +16,7 @@ from rdflib.term import Node
 from app.errors import FederationRefused, InvalidRequest, SyntaxRejected
 from app.rdf import media
 from app.rdf.parsing import parse_rdf
-from app.rdf.tokens import keywords
+from app.rdf.tokens import used_keywords
 from app.sandbox.batches import evaluate_in_batches
 
 evaluate_in_batches()
@@ -73,7 +73,7 @@ def parse_shapes(turtle: bytes, base_iri: str) -> rdflib.Graph:
 def _refuse_callouts(shapes: rdflib.Graph) -> None:
     for predicate in _SPARQL_TEXTS:
         for text in shapes.objects(None, predicate):
-            used = keywords(str(text)) & {"SERVICE", "LOAD", "FROM"}
+            used = used_keywords(str(text), "SERVICE", "LOAD", "FROM")
             if used:
                 raise FederationRefused(
                     f"{', '.join(sorted(used))} in the SPARQL of a shape would read from other "
@@ -95,10 +95,14 @@ def validate(
     `message` per language and at most RESULTS_PER_GROUP `results` (focus, value, message).
     """
     given, graph = rdflib.Graph(), rdflib.Graph()
+    malformed: dict[str, _Group] = {}
     for quad in data:
         triple = _triple(quad)
         given.add(triple)
-        graph.add(triple)
+        if getattr(triple[2], "ill_typed", False):
+            _add_malformed(malformed, quad)  # pySHACL would stop at it when it compares values
+        else:
+            graph.add(triple)
     for quad in context:
         graph.add(_triple(quad))
     try:
@@ -107,11 +111,11 @@ def validate(
         )
     except (pyshacl.errors.ShapeLoadError, pyshacl.errors.ConstraintLoadError) as error:
         raise InvalidRequest(f"The shapes do not fit together: {error}"[:500]) from None
-    except pyshacl.errors.ReportableRuntimeError as error:
+    except (pyshacl.errors.ReportableRuntimeError, TypeError) as error:
         raise InvalidRequest(f"The validation stopped: {error}"[:500]) from None
     if not isinstance(results, rdflib.Graph):
         raise SyntaxRejected(f"The validation stopped: {results}"[:500])
-    return _report(results, shapes, _Judged(given, graph))
+    return _report(results, shapes, _Judged(given, graph), malformed)
 
 
 class _Judged:
@@ -129,9 +133,37 @@ class _Judged:
         return value is not None and (focus, None, value) in self._given
 
 
-def _report(results: rdflib.Graph, shapes: rdflib.Graph, judged: _Judged) -> dict[str, Any]:
-    groups: dict[tuple[Any, ...], _Group] = {}
+_MALFORMED: Final = {
+    "en": "The value is not one of its datatype; write it as that datatype asks, "
+    "for example 2026-11-23 for an xsd:date.",
+    "nl": "De waarde past niet bij haar datatype; schrijf ze zoals dat datatype vraagt, "
+    "bijvoorbeeld 2026-11-23 voor een xsd:date.",
+    "de": "Der Wert passt nicht zu seinem Datentyp; schreiben Sie ihn, wie der Datentyp es "
+    "verlangt, zum Beispiel 2026-11-23 für ein xsd:date.",
+    "fr": "La valeur ne convient pas à son type de données ; écrivez-la comme ce type le demande, "
+    "par exemple 2026-11-23 pour un xsd:date.",
+}
+
+
+def _add_malformed(groups: dict[str, _Group], quad: Quad) -> None:
+    """A literal outside the lexical space of its datatype: a violation in any shape."""
+    path = quad.predicate.value
+    group = groups.setdefault(path, _Group("violation", "", path, "Datatype", _MALFORMED))
+    group.total += 1
+    if len(group.results) < RESULTS_PER_GROUP:
+        focus = getattr(quad.subject, "value", str(quad.subject))
+        group.results.append({"focus": focus, "value": str(quad.object)})
+
+
+def _report(
+    results: rdflib.Graph,
+    shapes: rdflib.Graph,
+    judged: _Judged,
+    malformed: dict[str, _Group],
+) -> dict[str, Any]:
+    groups: dict[Any, _Group] = {**malformed}
     counts = dict.fromkeys(_SEVERITIES.values(), 0)
+    counts["violation"] += sum(group.total for group in malformed.values())
     top = set(results.objects(None, SH.result))
     for result in sorted(top, key=lambda r: (str(results.value(r, SH.focusNode)), str(r))):
         focus, value = results.value(result, SH.focusNode), results.value(result, SH.value)
@@ -154,7 +186,7 @@ def _report(results: rdflib.Graph, shapes: rdflib.Graph, judged: _Judged) -> dic
 
 
 def _group_of(
-    groups: dict[tuple[Any, ...], _Group],
+    groups: dict[Any, _Group],
     results: rdflib.Graph,
     shapes: rdflib.Graph,
     result: Node,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pyoxigraph import BlankNode, NamedNode, Triple, serialize
+from pyoxigraph import BlankNode, NamedNode, Triple
 
 from app.rdf import media
-from app.rdf.terms import FORMATS, PREFIXES, SD, type_
+from app.rdf.serialising import serialise
+from app.rdf.terms import FORMATS, SD, type_
 
 _FORMATS = (
     "SPARQL_Results_JSON", "SPARQL_Results_XML", "SPARQL_Results_CSV", "SPARQL_Results_TSV",
@@ -29,4 +30,4 @@ def service_description(endpoint: str, media_type: str, *, union: bool) -> bytes
     if union:
         triples.append(Triple(service, SD["feature"], SD["UnionDefaultGraph"]))
     name = media.rdf_media_type(media_type) or media.TURTLE
-    return serialize(triples, format=media.RDF_FORMATS[name], prefixes=PREFIXES) or b""
+    return serialise(sorted(triples, key=str), name)

@@ -17,6 +17,7 @@ from pyoxigraph import (
 
 from app.errors import NotAcceptable, QueryRejected, SyntaxRejected
 from app.rdf import media
+from app.rdf.tokens import used_keywords
 from app.sandbox.worker import Cage, Reply
 
 _BUFFER = 64 * 1024
@@ -37,7 +38,8 @@ def query(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> Non
         result = cage.store.query(
             text,
             base_iri=args["base_iri"],
-            use_default_graph_as_union=args["union"],
+            # the engine would let the union win over FROM (SPARQL 1.1 §13.2)
+            use_default_graph_as_union=args["union"] and not used_keywords(text, "FROM"),
             default_graph=[*default] if default is not None else None,
             named_graphs=[*named] if named is not None else None,
         )

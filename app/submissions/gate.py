@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.errors import Conflict, Invalid
+from app.errors import Conflict, Invalid, InvalidRequest
 from app.log import Commit, Draft, Log
 from app.log.commits import utc_now
 from app.sandbox.pool import Limits, Pool
@@ -97,6 +97,7 @@ class Gate:
         Conflict if others publish faster than this can be compared. What it raises changed
         nothing.
         """
+        self._refuse_reserved(submission.dataset)
         for _ in range(_ATTEMPTS):
             await self._node.reach(await asyncio.to_thread(self._log.head))
             after = self._node.checkpoint().generation
@@ -118,6 +119,17 @@ class Gate:
             await self._node.reach(commit.generation)
             return Outcome(report, header["statements"], commit)
         raise Conflict("Others publish at the same time; try again in a moment.")
+
+    def _refuse_reserved(self, dataset: str) -> None:
+        """What a file says of its dataset lands in the reserved graph, so the name matters."""
+        base, reserved = self._rules.base_iri, self._rules.reserved_graph
+        ours = dataset.startswith(base) and not dataset.startswith(f"{base}graph/")
+        if ours or dataset.split("#", maxsplit=1)[0] == reserved:
+            raise InvalidRequest(
+                f"<{dataset}> belongs to the service itself; a dataset's IRI begins with "
+                f"{base}graph/ and the name of its partner.",
+                field="dataset",
+            )
 
     async def _prepare(
         self, submission: Submission, on_progress: Progress | None

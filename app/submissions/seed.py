@@ -16,6 +16,9 @@ from app.submissions.gate import Gate, Outcome, Submission
 
 EXAMPLE_KIND = "scheme/dataset-type/example"
 
+Step = Callable[[str, dict[str, Any]], None]
+"""Called with a file's name and what is happening to it: its `stage`, and facts about it."""
+
 
 @dataclass(frozen=True, slots=True)
 class SeedFile:
@@ -44,8 +47,8 @@ class Seed:
         self._paths = [path for folder in folders for path in sorted(folder.glob("*.ttl"))]
         self._example = example
 
-    async def load(self, on_step: Callable[[str, dict[str, Any]], None]) -> list[Outcome]:
-        """Publish in the order of `dcterms:requires`; calls `on_step(file name, progress)`."""
+    async def load(self, on_step: Step) -> list[Outcome]:
+        """Publish what is new, each file after those it requires; `on_step` hears of each step."""
         known = await asyncio.to_thread(self._log.sources)
         current = {source.hash for source in known if source.hash}
         fresh = []
@@ -62,10 +65,9 @@ class Seed:
         unwanted = [s for s in known if self._example_kind in s.kinds and not self._example]
         return outcomes + [await self._withdraw(s.dataset, s.author) for s in unwanted]
 
-    async def _publish(
-        self, file: SeedFile, on_step: Callable[[str, dict[str, Any]], None]
-    ) -> Outcome:
-        on_step(file.path.name, {"stage": "parse"})
+    async def _publish(self, file: SeedFile, on_step: Step) -> Outcome:
+        name = file.path.name
+        on_step(name, {"stage": "parse"})
         submission = Submission(
             dataset=file.dataset,
             author=file.facts["publisher"] or file.dataset,
@@ -74,9 +76,11 @@ class Seed:
             media_type=media.TURTLE,
             kinds=file.facts["types"],
         )
-        return await self._gate.publish(
-            submission, on_progress=lambda facts: on_step(file.path.name, facts)
+        outcome = await self._gate.publish(
+            submission, on_progress=lambda facts: on_step(name, facts)
         )
+        on_step(name, {"stage": "published", "outcome": outcome})
+        return outcome
 
     async def _withdraw(self, dataset: str, author: str) -> Outcome:
         """The example data goes as it came: by a commit that empties its dataset."""

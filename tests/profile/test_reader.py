@@ -160,9 +160,8 @@ def test_an_inconsistent_profile_is_refused_with_a_reason(
         with_shapes(tmp_path, turtle)
 
 
-def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ProfileError, match="no Turtle file"):
-        load_profile(SAMPLE / "ontology", tmp_path, BASE)
+def test_an_empty_folder_is_an_empty_profile(tmp_path: Path) -> None:
+    assert load_profile(SAMPLE / "ontology", tmp_path, BASE).types == ()
 
 
 def test_a_stricter_neighbour_on_the_same_path_counts(tmp_path: Path) -> None:

@@ -1,0 +1,97 @@
+"""The parts behind HTTP and the command line alike, put together from settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from app.log import Log
+from app.sandbox.pool import Checkpoint, Limits, Pool
+from app.settings import Settings
+from app.store.embedded import DiskStore, MemoryStore, reserved_graph
+from app.store.node import CheckpointNode, StoreNode
+from app.store.port import GraphStore
+from app.submissions.gate import Gate, Rules
+from app.submissions.seed import Seed
+
+_JOBS = ("app.sparql.jobs", "app.records.jobs", "app.submissions.jobs")
+
+
+class Service:
+    """The parts behind HTTP and CLI alike, made from settings alone.
+
+    Use as an async context manager. With `serving`, this process must hold the live store;
+    otherwise it reads the checkpoints of a running server when there is one.
+    """
+
+    def __init__(self, settings: Settings, *, serving: bool) -> None:
+        self.settings = settings
+        self.log = open_log(settings)
+        self.pool = Pool(
+            light=settings.workers,
+            heavy=settings.workers,
+            batch=1,
+            queue=settings.queue,
+            checkpoint=self.checkpoint,
+            preload=_JOBS,
+        )
+        self.store, self.node = _open_node(settings, self.log, self.pool, serving=serving)
+        self.gate = Gate(self.pool, self.log, self.node, rules(settings))
+        self.seed = Seed(
+            self.gate,
+            self.log,
+            base_iri=settings.base_iri,
+            folders=(settings.ontology_dir, settings.seed_dir),
+            example=settings.example,
+        )
+
+    def checkpoint(self) -> Checkpoint:
+        """The state of the graph that readers see now."""
+        return self.node.checkpoint()
+
+    async def __aenter__(self) -> Service:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.pool.stop()
+        if isinstance(self.node, CheckpointNode):
+            self.node.close()
+        if self.store is not None:
+            self.store.close()
+        self.log.close()
+
+
+def open_log(settings: Settings) -> Log:
+    """The commit log of a data directory."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    url = settings.database_url or f"sqlite:///{settings.data_dir.resolve() / 'lifetec.db'}"
+    return Log(url, settings.data_dir / "diffs")
+
+
+def store_folder(settings: Settings) -> Path:
+    """Where the live store and its checkpoints lie."""
+    return settings.data_dir / "store"
+
+
+def _open_node(
+    settings: Settings, log: Log, pool: Pool, *, serving: bool
+) -> tuple[GraphStore | None, StoreNode | CheckpointNode]:
+    kind = MemoryStore if settings.store == "memory" else DiskStore
+    try:
+        store = kind(store_folder(settings), settings.base_iri)
+    except OSError:
+        if serving:
+            raise
+        return None, CheckpointNode(store_folder(settings))
+    return store, StoreNode(log, store, pool.generations_in_use)
+
+
+def rules(settings: Settings) -> Rules:
+    """What the settings say about submissions."""
+    return Rules(
+        base_iri=settings.base_iri,
+        reserved_graph=reserved_graph(settings.base_iri).value,
+        shapes=tuple(sorted(settings.shapes_dir.glob("*.ttl"))),
+        skolemize=settings.skolemize,
+        max_bytes=settings.submission_mb << 20,
+        limits=Limits(settings.submission_seconds, settings.submission_memory_mb, "batch"),
+    )

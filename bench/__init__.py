@@ -1,0 +1,1 @@
+"""Measurements, and the graphs they are taken on."""

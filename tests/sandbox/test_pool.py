@@ -1,0 +1,353 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import signal
+import socket
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.errors import (
+    AppError,
+    DeadlineExceeded,
+    FederationRefused,
+    MemoryExceeded,
+    Overloaded,
+    QueryRejected,
+    WorkerDied,
+)
+from app.sandbox.pool import Checkpoint, Lane, Limits, Pool
+from tests.sandbox.cage import (
+    LIMITS,
+    LOOKUP,
+    PRODUCT,
+    arguments,
+    ask,
+    descriptors,
+    graph,
+    is_running,
+    pool,
+)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    return graph(tmp_path_factory.mktemp("graph") / "1")
+
+
+def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(60):
+            await test()
+
+    asyncio.run(bounded())
+
+
+async def until(true: Callable[[], object], seconds: float = 10) -> None:
+    async with asyncio.timeout(seconds):
+        while not true():  # noqa: ASYNC110 -- another process makes it true
+            await asyncio.sleep(0.01)
+
+
+def pids(cages: Pool) -> set[int]:
+    return {one.process.pid or 0 for one in cages._all}
+
+
+def free(cages: Pool) -> bool:
+    return all(lane.busy == lane.waiting == 0 for lane in cages.lanes.values())
+
+
+def test_a_job_answers_and_leaves_its_worker_for_the_next(checkpoint: Checkpoint) -> None:
+    async def test() -> None:
+        async with pool(checkpoint) as cages:
+            before = pids(cages)
+            for _ in range(20):
+                assert await ask(cages, LOOKUP) == b"true"
+            assert pids(cages) == before
+            assert (cages.kills, free(cages)) == (0, True)
+
+    run(test)
+
+
+def test_new_jobs_see_the_newest_checkpoint(tmp_path: Path) -> None:
+    async def test() -> None:
+        now = [graph(tmp_path / "1", 3)]
+        async with pool(lambda: now[0]) as cages:
+            assert await ask(cages, LOOKUP) == b"false"
+            now[0] = Checkpoint(graph(tmp_path / "2", 10).path, 2)
+            async with cages.job("sparql.query", arguments(), LOOKUP.encode(), limits=LIMITS) as r:
+                assert (r.generation, r.complete) == (2, b"true")
+            assert cages.generations_in_use() == {2}
+
+    run(test)
+
+
+def test_a_job_ends_at_its_deadline_and_the_pool_goes_on(checkpoint: Checkpoint) -> None:
+    async def test() -> None:
+        async with pool(checkpoint) as cages:
+            victims = pids(cages)
+            begun = time.monotonic()
+            with pytest.raises(DeadlineExceeded) as error:
+                await ask(cages, PRODUCT, Limits(seconds=1, memory_mb=4096))
+            assert 0.9 < time.monotonic() - begun < 2
+            assert error.value.facts == {"seconds": 1}
+            await until(lambda: not any(map(is_running, victims)))
+            assert await ask(cages, LOOKUP) == b"true"
+            assert free(cages)
+
+    run(test)
+
+
+def test_a_deadline_shorter_than_the_slice_holds_too(checkpoint: Checkpoint) -> None:
+    async def test() -> None:
+        async with pool(checkpoint) as cages:
+            with pytest.raises(DeadlineExceeded):
+                await ask(cages, PRODUCT, Limits(seconds=0.1, memory_mb=4096))
+            assert await ask(cages, LOOKUP) == b"true"
+
+    run(test)
+
+
+def test_a_memory_bomb_ends_only_its_worker(checkpoint: Checkpoint) -> None:
+    async def test() -> None:
+        async with pool(checkpoint, light=2) as cages:
+            bomb = asyncio.create_task(ask(cages, PRODUCT, Limits(seconds=30, memory_mb=96)))
+            lookups = 0
+            while not bomb.done():
+                assert await ask(cages, LOOKUP) == b"true"
+                lookups += 1
+            with pytest.raises(MemoryExceeded) as error:
+                await bomb
+            assert error.value.facts == {"megabytes": 96}
+            assert lookups > 5
+            assert await ask(cages, LOOKUP) == b"true"
+            assert free(cages)
+
+    run(test)
+
+
+def test_lookups_pass_eight_products_and_each_product_ends(checkpoint: Checkpoint) -> None:
+    async def test() -> None:
+        async with pool(checkpoint, light=2, heavy=2) as cages:
+            limits = Limits(seconds=3, memory_mb=4096)
+            begun = time.monotonic()
+            products = [asyncio.create_task(ask(cages, PRODUCT, limits)) for _ in range(8)]
+            await asyncio.sleep(0)
+            longest, lookups = 0.0, 0
+            while time.monotonic() - begun < 2.5:
+                asked = time.monotonic()
+                assert await ask(cages, LOOKUP) == b"true"
+                longest, lookups = max(longest, time.monotonic() - asked), lookups + 1
+            assert cages.lanes["heavy"].busy == 2
+            ended = await asyncio.gather(*products, return_exceptions=True)
+            assert time.monotonic() - begun < 3 + 1
+            kinds = {type(error) for error in ended}
+            assert kinds <= {DeadlineExceeded, Overloaded}
+            assert DeadlineExceeded in kinds
+            # 8 products take two light places for a slice each; then lookups pass freely
+            assert longest < 2.5
+            assert lookups > 10
+            assert free(cages)
+            assert len(pids(cages)) <= 5
+
+    run(test)
+
+
+def test_a_full_line_refuses_with_a_time_to_come_back(checkpoint: Checkpoint) -> None:
+    async def test() -> None:
+        async with pool(checkpoint, queue=2) as cages:
+            limits = Limits(seconds=5, memory_mb=4096, lane="batch")
+            tasks = [asyncio.create_task(ask(cages, PRODUCT, limits)) for _ in range(3)]
+            await until(lambda: cages.lanes["batch"].waiting == 2)
+            with pytest.raises(Overloaded) as error:
+                await ask(cages, LOOKUP, limits)
+            assert error.value.facts["retry_after"] >= 1
+            assert await ask(cages, LOOKUP) == b"true"  # the other lanes do not care
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            assert free(cages)
+
+    run(test)
+
+
+def test_who_waits_in_line_past_the_deadline_is_told_to_come_back(checkpoint: Checkpoint) -> None:
+    async def test() -> None:
+        async with pool(checkpoint) as cages:
+            long = Limits(seconds=4, memory_mb=4096, lane="batch")
+            first = asyncio.create_task(ask(cages, PRODUCT, long))
+            await until(lambda: cages.lanes["batch"].busy)
+            with pytest.raises(Overloaded):
+                await ask(cages, LOOKUP, Limits(seconds=0.3, memory_mb=64, lane="batch"))
+            first.cancel()
+            await asyncio.gather(first, return_exceptions=True)
+            assert free(cages)
+
+    run(test)
+
+
+def test_a_place_handed_over_is_never_lost() -> None:
+    async def test() -> None:
+        for cancel_first in (False, True):
+            lane = Lane(size=1, queue=3)
+            await lane.enter()
+            waiting = [asyncio.create_task(lane.enter()) for _ in range(2)]
+            await asyncio.sleep(0)
+            assert lane.waiting == 2
+            if cancel_first:  # gives up, and only then is the place free
+                waiting[0].cancel()
+                lane.leave()
+            else:  # is given the place in the moment of giving up
+                lane.leave()
+                waiting[0].cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting[0]
+            await waiting[1]
+            assert (lane.busy, lane.waiting) == (1, 0)
+            lane.leave()
+            assert lane.busy == 0
+
+    run(test)
+
+
+def test_leaving_early_kills_the_worker(checkpoint: Checkpoint) -> None:
+    async def test() -> None:
+        async with pool(checkpoint) as cages:
+            text = "SELECT * { ?a ?b ?c. ?d ?e ?f. ?g ?h ?i }"
+            async with cages.job("sparql.query", arguments(), text.encode(), limits=LIMITS) as r:
+                victims = pids(cages)
+                assert r.complete is None
+                async for chunk in r:
+                    assert chunk
+                    break
+            assert cages.kills == 1
+            await until(lambda: len([p for p in victims if is_running(p)]) < len(victims))
+            assert await ask(cages, LOOKUP) == b"true"
+            assert free(cages)
+
+    run(test)
+
+
+def test_cancelling_at_any_moment_leaves_nothing_behind(checkpoint: Checkpoint) -> None:
+    async def test() -> None:
+        async with pool(checkpoint, light=2) as cages:
+            for wait in (0, 0, 0.001, 0.01, 0.05, 0.1, 0.2, 0.26, 0.3):
+                task = asyncio.create_task(ask(cages, PRODUCT, LIMITS))
+                await asyncio.sleep(wait)
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+            assert free(cages)
+            assert await ask(cages, LOOKUP) == b"true"
+            await until(lambda: len(cages._idle) == cages.processes)  # each is for somebody
+            assert cages.processes <= 4
+
+    run(test)
+
+
+def test_a_worker_killed_from_outside_is_replaced(checkpoint: Checkpoint) -> None:
+    async def test() -> None:
+        async with pool(checkpoint) as cages:
+            task = asyncio.create_task(ask(cages, PRODUCT, Limits(seconds=20, memory_mb=4096)))
+            await until(lambda: cages.lanes["heavy"].busy)
+            (worker,) = [one for one in cages._all if one.used_up]
+            os.kill(worker.process.pid or 0, signal.SIGKILL)
+            with pytest.raises(WorkerDied, match="try again"):
+                await task
+            assert await ask(cages, LOOKUP) == b"true"
+            for idle in pids(cages):  # those who die at rest are noticed before they get a job
+                os.kill(idle, signal.SIGKILL)
+                await until(lambda pid=idle: not is_running(pid))  # type: ignore[misc]
+            assert await ask(cages, LOOKUP) == b"true"
+            assert free(cages)
+
+    run(test)
+
+
+def test_a_big_result_waits_for_its_reader(checkpoint: Checkpoint) -> None:
+    async def test() -> None:
+        async with pool(checkpoint) as cages:
+            text = "SELECT * { ?a ?b ?c. ?d ?e ?f } LIMIT 1500000"
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            size, lines = 0, 0
+            async with cages.job("sparql.query", arguments(), text.encode(), limits=LIMITS) as r:
+                assert r.header == {"media_type": "text/tab-separated-values"}
+                await asyncio.sleep(1)  # the worker could write all of it now, if it were let
+                pipe = next(one for one in cages._all if one.used_up).pipe
+                assert pipe._held + len(pipe._buffer) < 4 << 20
+                async for chunk in r:
+                    size += len(chunk)
+                    lines += chunk.count(b"\n")
+            grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+            assert lines == 1_500_001
+            assert size > 100 << 20
+            assert grown < 40 << 10
+            assert free(cages)
+
+    run(test)
+
+
+def test_faults_of_a_job_reach_the_caller_as_what_they_are(checkpoint: Checkpoint) -> None:
+    async def test() -> None:
+        async with pool(checkpoint) as cages:
+            before = pids(cages)
+            with pytest.raises(QueryRejected):
+                await ask(cages, "SELECT (<http://x/f>(1) AS ?x) {}")
+            with pytest.raises(AppError, match="AttributeError") as error:
+                await cages.run("sparql.unheard_of", {}, limits=LIMITS)
+            assert type(error.value) is AppError
+            assert pids(cages) == before
+
+    run(test)
+
+
+def test_service_reaches_no_listener_even_without_the_first_wall() -> None:
+    async def test() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.settimeout(0.5)
+            port = listener.getsockname()[1]
+            async with pool() as cages:
+                assert cages.network_refused is True
+                for text in (
+                    f"SELECT * {{ SERVICE <http://127.0.0.1:{port}/> {{ ?s ?p ?o }} }}",
+                    f"SELECT * {{ SERVICE <http://localhost:{port}/> {{ ?s ?p ?o }} }}",
+                ):
+                    with pytest.raises((FederationRefused, QueryRejected)):
+                        await ask(cages, text)
+                silent = f"SELECT * {{ SERVICE SILENT <http://127.0.0.1:{port}/> {{ ?s ?p ?o }} }}"
+                await ask(cages, silent)
+            with pytest.raises(TimeoutError):
+                listener.accept()
+
+    run(test)
+
+
+def test_a_stopped_pool_leaves_no_process_and_no_descriptor(checkpoint: Checkpoint) -> None:
+    async def use() -> set[int]:
+        async with pool(checkpoint, light=2) as cages:
+            await ask(cages, LOOKUP)
+            busy = asyncio.create_task(ask(cages, PRODUCT, LIMITS))
+            await until(lambda: cages.lanes["heavy"].busy)
+            seen = pids(cages)
+        with pytest.raises(WorkerDied):
+            await busy
+        assert cages.processes == 0
+        return seen
+
+    asyncio.run(use())  # the forkserver itself stays, so it is not counted
+    before = descriptors()
+    seen = asyncio.run(use())
+    assert seen
+    deadline = time.monotonic() + 10
+    while any(map(is_running, seen)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not any(map(is_running, seen))
+    import gc
+
+    gc.collect()
+    assert descriptors() - before == set()

@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+from urllib.parse import quote, urlencode
+
+import pytest
+
+from app.errors import (
+    AppError,
+    FederationRefused,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotAcceptable,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+)
+from app.rdf import media
+from app.sparql.operation import (
+    FORM_TYPE,
+    QUERY_TYPE,
+    UPDATE_TYPE,
+    Operation,
+    Query,
+    Request,
+    ServiceDescription,
+    read_operation,
+)
+
+Q = "SELECT * { ?s ?p ?o }"
+G, H = "http://example.org/g", "http://example.org/h"
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+LIMIT = 1024
+
+
+def get(string: str | bytes = b"", **more: str) -> Request:
+    data = string.encode() if isinstance(string, str) else string
+    return Request(more.get("method", "GET"), data, accept=more.get("accept"))
+
+
+def form(body: str | bytes, content_type: str = FORM_TYPE, string: str = "") -> Request:
+    data = body.encode() if isinstance(body, str) else body
+    return Request("POST", string.encode(), content_type, None, data)
+
+
+def direct(body: str | bytes, string: str = "", content_type: str = QUERY_TYPE) -> Request:
+    return form(body, content_type, string)
+
+
+def read(request: Request) -> Operation:
+    return read_operation(request, max_query_bytes=LIMIT)
+
+
+def check(request: Request, expected: Operation) -> None:
+    assert read(request) == expected
+
+
+def refuse(request: Request, kind: type[AppError], words: str = "") -> None:
+    with pytest.raises(kind, match=words) as error:
+        read(request)
+    assert type(error.value) is kind
+
+
+def asked(**parameters: str | list[str]) -> str:
+    return urlencode({"query": Q, **{k.replace("_", "-"): v for k, v in parameters.items()}}, True)
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        # §2.1.1 query via GET, §2.1.2 via POST with URL-encoded parameters, §2.1.3 via POST directly
+        (get(asked()), Query(Q)),
+        (get(asked(), method="HEAD"), Query(Q)),
+        (form(asked()), Query(Q)),
+        (form(asked(), "Application/X-WWW-Form-Urlencoded; charset=UTF-8"), Query(Q)),
+        (form(asked(), string="query=ignored"), Query(Q)),
+        (direct(Q), Query(Q)),
+        (direct(Q, content_type="application/sparql-query; charset=utf-8"), Query(Q)),
+        (direct(Q, content_type='application/sparql-query; charset="UTF-8"'), Query(Q)),
+        # §2.1.4 the dataset: default-graph-uri and named-graph-uri, zero or more
+        (get(asked(default_graph_uri=G)), Query(Q, (G,), ())),
+        (get(asked(named_graph_uri=G)), Query(Q, (), (G,))),
+        (get(asked(default_graph_uri=[G, H])), Query(Q, (G, H), ())),
+        (get(asked(default_graph_uri=[G, H, G])), Query(Q, (G, H), ())),
+        (get(asked(default_graph_uri=G, named_graph_uri=[G, H])), Query(Q, (G,), (G, H))),
+        (form(asked(default_graph_uri=G, named_graph_uri=H)), Query(Q, (G,), (H,))),
+        (direct(Q, f"default-graph-uri={quote(G)}"), Query(Q, (G,), ())),
+        (direct(Q, f"named-graph-uri={quote(G)}&x=y"), Query(Q, (), (G,))),
+        # percent-decoded once, `+` is a space, text is UTF-8
+        (get(b"query=ASK%20%7B%7D"), Query("ASK {}")),
+        (get(b"query=ASK+%7B%7D"), Query("ASK {}")),
+        (get(b"query=ASK{<http://x/a%252Fb>+?p+1%2B1}"), Query("ASK{<http://x/a%2Fb> ?p 1+1}")),
+        (get("query=" + quote("ASK { ?s ?p 'é😀' }")), Query("ASK { ?s ?p 'é😀' }")),
+        (get(b"query=ASK{}%zz"), Query("ASK{}%zz")),
+        (get(b"query=ASK{};"), Query("ASK{};")),
+        (direct("ASK { ?s ?p 'a+b%20é' }"), Query("ASK { ?s ?p 'a+b%20é' }")),
+        (get(asked(default_graph_uri="http://x/a%2Fb")), Query(Q, ("http://x/a%2Fb",), ())),
+        # words of federation that are none
+        (direct("ASK { ?service ?p 'LOAD' }"), Query("ASK { ?service ?p 'LOAD' }")),
+        (get(asked(unknown="x")), Query(Q)),
+    ],
+)
+def test_a_request_becomes_the_query_that_it_asks_for(request_: Request, expected: Query) -> None:
+    check(request_, expected)
+
+
+@pytest.mark.parametrize(
+    ("request_", "kind", "words"),
+    [
+        # exactly one query
+        (get(asked() + "&query=ASK{}"), InvalidRequest, "exactly once, not 2"),
+        (form(""), InvalidRequest, "exactly once, not 0"),
+        (form("default-graph-uri=http://x/"), InvalidRequest, "exactly once, not 0"),
+        (form(asked() + "&" + asked()), InvalidRequest, "exactly once, not 2"),
+        (get("query="), InvalidRequest, "empty"),
+        (get("query"), InvalidRequest, "empty"),
+        (form("query=+%0A"), InvalidRequest, "empty"),
+        (direct(""), InvalidRequest, "empty"),
+        # methods and media types
+        *[
+            (Request(method, asked().encode()), MethodNotAllowed, "use GET, HEAD, POST")
+            for method in ("PUT", "DELETE", "PATCH", "TRACE", "get")
+        ],
+        (form(asked(), "text/plain"), UnsupportedMediaType, "sparql-query"),
+        (form(asked(), ""), UnsupportedMediaType, "missing"),
+        (Request("POST", body=Q.encode()), UnsupportedMediaType, "missing"),
+        (form(asked(), "multipart/form-data; boundary=x"), UnsupportedMediaType, "multipart"),
+        (direct(Q, content_type=f"{QUERY_TYPE}; charset=latin-1"), UnsupportedMediaType, "utf-8"),
+        # updates are for another address (§2.2)
+        (get("update=CLEAR+ALL"), InvalidRequest, "/sparql/update"),
+        (form("update=CLEAR+ALL"), InvalidRequest, "/sparql/update"),
+        (form(asked(using_graph_uri=G)), InvalidRequest, "/sparql/update"),
+        (get(asked(using_named_graph_uri=G)), InvalidRequest, "/sparql/update"),
+        (direct("CLEAR ALL", content_type=UPDATE_TYPE), InvalidRequest, "/sparql/update"),
+        (direct(Q, "update=CLEAR+ALL"), InvalidRequest, "/sparql/update"),
+        # text that is not UTF-8
+        (get(b"query=%FF%FE"), InvalidRequest, "UTF-8"),
+        (get(b"query=\xff"), InvalidRequest, "UTF-8"),
+        (form(b"query=%C3"), InvalidRequest, "UTF-8"),
+        (direct(b"ASK { ?s ?p '\xff' }"), InvalidRequest, r"UTF-8 \(byte 13\)"),
+        (direct(b"ASK { ?s ?p '\xed\xa0\x80' }"), InvalidRequest, "UTF-8"),
+        # graphs are absolute IRIs, and not without end
+        (get(asked(default_graph_uri="g")), InvalidRequest, "default-graph-uri must be"),
+        (get(asked(named_graph_uri="http://x/ y")), InvalidRequest, "named-graph-uri must be"),
+        (get(asked(named_graph_uri="")), InvalidRequest, "named-graph-uri must be"),
+        (
+            form(asked(named_graph_uri=[f"http://x/{n}" for n in range(1_001)])),
+            InvalidRequest,
+            "More than 1000",
+        ),
+        (form(asked(x=["y"] * 3_000)), InvalidRequest, "do not parse"),
+        # too long, in bytes
+        (direct("#" * (LIMIT + 1)), PayloadTooLarge, "1 kB"),
+        (direct("#" + "é" * (LIMIT // 2)), PayloadTooLarge, "1 kB"),
+        # other addresses
+        (get("query=ASK{SERVICE<http://x/>{}}"), FederationRefused, "SERVICE"),
+        (direct("LOAD <http://x/>"), FederationRefused, "LOAD"),
+        # nothing acceptable
+        (get(asked(), accept="image/png"), NotAcceptable, "sparql-results"),
+        (get(asked(), accept="*/*;q=0"), NotAcceptable, "text/turtle"),
+        (get("", accept="image/png"), NotAcceptable, "text/turtle"),
+    ],
+)
+def test_a_request_that_does_not_fit_is_refused_with_words(
+    request_: Request, kind: type[AppError], words: str
+) -> None:
+    refuse(request_, kind, words)
+
+
+def test_a_query_as_long_as_the_limit_is_read() -> None:
+    text = Q + "#" * (LIMIT - len(Q))
+    check(direct(text), Query(text))
+
+
+@pytest.mark.parametrize(
+    ("accept", "results", "graphs"),
+    [
+        (None, media.RESULTS_JSON, media.TURTLE),
+        ("*/*", media.RESULTS_JSON, media.TURTLE),
+        ("application/sparql-results+json", media.RESULTS_JSON, None),
+        ("application/sparql-results+xml", media.RESULTS_XML, None),
+        ("text/csv", media.RESULTS_CSV, None),
+        ("text/tab-separated-values", media.RESULTS_TSV, None),
+        ("text/turtle", None, media.TURTLE),
+        ("application/n-triples", None, media.N_TRIPLES),
+        ("application/rdf+xml", None, media.RDF_XML),
+        ("application/ld+json", None, media.JSON_LD),
+        ("application/json", "application/json", "application/json"),
+        ("text/plain", None, "text/plain"),
+        ("application/sparql-results+xml;q=0.5, text/csv;q=0.4", media.RESULTS_XML, None),
+        ("text/csv;q=0.4, */*;q=0.1", media.RESULTS_CSV, media.TURTLE),
+        ("text/csv, application/ld+json;q=0.2", media.RESULTS_CSV, media.JSON_LD),
+        (
+            "application/sparql-results+json;q=0, */*",
+            media.RESULTS_XML,
+            media.TURTLE,
+        ),
+    ],
+)
+def test_each_kind_of_result_is_negotiated_on_its_own(
+    accept: str | None, results: str | None, graphs: str | None
+) -> None:
+    request = Request("GET", asked().encode(), accept=accept)
+    check(request, Query(Q, results=results, graphs=graphs))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "results", "graphs"),
+    [
+        ("json", media.RESULTS_JSON, media.TURTLE),
+        ("CSV", media.RESULTS_CSV, media.TURTLE),
+        ("tsv", media.RESULTS_TSV, media.TURTLE),
+        ("xml", media.RESULTS_XML, media.TURTLE),
+        ("ttl", media.RESULTS_JSON, media.TURTLE),
+        ("json-ld", media.RESULTS_JSON, media.JSON_LD),
+        ("nt", media.RESULTS_JSON, media.N_TRIPLES),
+        ("rdf", media.RESULTS_JSON, media.RDF_XML),
+        ("application/sparql-results+xml", media.RESULTS_XML, media.TURTLE),
+        ("text/csv", media.RESULTS_CSV, media.TURTLE),
+        ("", media.RESULTS_XML, None),
+    ],
+)
+@pytest.mark.parametrize("name", ["format", "output"])
+def test_format_wins_over_accept(
+    name: str, wanted: str, results: str, graphs: str | None
+) -> None:
+    accept = "application/sparql-results+xml"
+    request = Request("GET", asked(**{name: wanted}).encode(), accept=accept)
+    check(request, Query(Q, results=results, graphs=graphs))
+
+
+def test_an_unencoded_plus_in_a_format_is_understood() -> None:
+    check(
+        get(asked() + "&format=application/sparql-results+xml"),
+        Query(Q, results=media.RESULTS_XML),
+    )
+
+
+def test_an_unknown_format_is_refused_with_the_known_ones() -> None:
+    refuse(get(asked(format="xlsx")), InvalidRequest, "json, xml, csv, tsv")
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        (None, media.TURTLE),
+        ("*/*", media.TURTLE),
+        (BROWSER, media.HTML),
+        ("text/html", media.HTML),
+        ("application/rdf+xml", media.RDF_XML),
+        ("application/ld+json, text/html;q=0.9", media.JSON_LD),
+        ("application/n-triples", media.N_TRIPLES),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_without_a_query_the_service_is_described(
+    method: str, accept: str | None, media_type: str
+) -> None:
+    check(Request(method, b"default-graph-uri=x", accept=accept), ServiceDescription(media_type))
