@@ -8,7 +8,7 @@ PORT   ?= 8000
 SHARED ?= ../shared
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format lock data bench clean
+.PHONY: help serve test check format lock data docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -45,6 +45,9 @@ lock: $(BIN)/.development ## Write both lock files anew from pyproject.toml
 
 data: $(BIN)/.development ## Rebuild ontology lists and seed from the source files in ../shared
 	$(BIN)/python -m app.importers.build $(SHARED)
+
+docs: $(BIN)/.development ## Write the generated parts of the documentation
+	$(BIN)/python docs/generate.py
 
 clean: ## Remove environment and caches; the data directory stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from app.errors import AppError, Invalid, UnsupportedMediaType
+from app.profile.model import ProfileError
 from app.rdf import media
 from app.service import Service, open_log, store_folder
 from app.settings import Settings
@@ -159,7 +160,7 @@ async def _validate(
 def dump(
     output: Annotated[
         Path | None,
-        typer.Argument(help="File (.nq .trig .gz); default: N-Quads to stdout"),
+        typer.Argument(help="File (.nq .trig .jsonld .gz); default: N-Quads to stdout"),
     ] = None,
 ) -> None:
     """Write all named graphs of the newest state."""
@@ -222,7 +223,7 @@ def _reported() -> Iterator[None]:
         _errors.print(f"[red]{error.title}[/red]:{place} ", end="")
         _errors.print(error.detail, markup=False, highlight=False)
         raise typer.Exit(1) from None
-    except OSError as error:
+    except (OSError, ProfileError) as error:
         _errors.print(f"[red]Cannot go on[/red]: {error}", highlight=False)
         raise typer.Exit(1) from None
 

@@ -96,7 +96,7 @@ class NotFound(AppError):
 
 
 class Gone(AppError):
-    """An entity that was removed; IRIs are never reused (DESIGN: tombstones)."""
+    """An entity that was removed; IRIs are never reused."""
 
     slug = "gone"
     title = "Removed"

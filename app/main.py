@@ -66,10 +66,8 @@ def create_app(settings: Settings) -> Front:
     record_limits = replace(query_limits, slice_seconds=query_limits.seconds)
     runner = CagedRunner(service.pool, record_limits, lambda: service.checkpoint().generation)
     records = Records(runner, profile, f"{settings.public_url}/context.jsonld")
-    examples = read_examples([settings.seed_dir / "queries.ttl"])
+    examples = read_examples(sorted(settings.seed_dir.glob("queries.ttl")))
     pages = Pages(records, profile, settings, examples=examples)
-    problem_types = f"{settings.base_iri}problem/"
-
     framework = FastAPI(
         title="LifeTec Graph",
         version="1",
@@ -78,11 +76,13 @@ def create_app(settings: Settings) -> Front:
         redoc_url=None,
         openapi_url=None,
     )
-    _add_problems(framework, Problems(problem_types, pages.render_problem))
+    problems = Problems(f"{settings.base_iri}problem/", pages.render_problem)
+    _add_problems(framework, problems)
     framework.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
         allow_methods=["GET", "HEAD", "POST"],
+        allow_headers=["*"],
         expose_headers=["ETag", "Link", "Retry-After"],
     )
     _add_health(framework, service)
@@ -95,7 +95,7 @@ def create_app(settings: Settings) -> Front:
     sparql = SparqlApp(
         endpoint,
         address=f"{settings.public_url}/sparql",
-        problem_types=problem_types,
+        problems=problems,
         union=union,
         max_query_bytes=settings.query_kb << 10,
         max_result_bytes=settings.query_result_mb << 20,

@@ -90,7 +90,7 @@ def rules(settings: Settings) -> Rules:
     return Rules(
         base_iri=settings.base_iri,
         reserved_graph=reserved_graph(settings.base_iri).value,
-        shapes=tuple(sorted(settings.shapes_dir.glob("*.ttl"))),
+        shapes=tuple(sorted(settings.shapes_dir.glob("**/*.ttl"))),
         skolemize=settings.skolemize,
         max_bytes=settings.submission_mb << 20,
         limits=Limits(settings.submission_seconds, settings.submission_memory_mb, "batch"),

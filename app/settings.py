@@ -52,13 +52,14 @@ class Settings(BaseSettings):
     submission_seconds: float = Field(600.0, gt=0, description="Deadline of a submission, seconds")
     submission_memory_mb: int = Field(4096, ge=64, description="Address space of a submission, MB")
     submission_mb: int = Field(256, ge=1, description="Size of a submission, unpacked, MB")
-    rate_limits: bool = Field(True, description="Limit requests per client")
 
     @model_validator(mode="before")
     @classmethod
     def _default_address(cls, values: dict[str, Any]) -> dict[str, Any]:
         if not values.get("public_url"):
             host, port = values.get("host", "127.0.0.1"), values.get("port", 8000)
+            if host in {"0.0.0.0", "::"}:  # noqa: S104 -- listening anywhere is no address to go to
+                host = "127.0.0.1"
             values["public_url"] = f"http://{host}:{port}"
         return values
 

@@ -95,7 +95,9 @@ def test_the_server_does_not_import_the_validator_by_any_way() -> None:
     direct = imports().find_modules_that_directly_import("app.sandbox.validation")
     assert direct == {"app.submissions.jobs"}
     tree = ast.parse((ROOT / "app/submissions/jobs.py").read_text())
-    at_the_top = [ast.unparse(node) for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    at_the_top = [
+        ast.unparse(node) for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
     assert not any("validation" in line for line in at_the_top)
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from app.api.problems import problem_document, problem_headers, status_of
+from app.api.problems import Problems
 from app.errors import AppError, PayloadTooLarge
 from app.rdf import media
 from app.sandbox.pool import Result
@@ -47,7 +46,7 @@ class SparqlApp:
         endpoint: Endpoint,
         *,
         address: str,
-        problem_types: str,
+        problems: Problems,
         union: bool,
         max_query_bytes: int,
         max_result_bytes: int,
@@ -55,7 +54,7 @@ class SparqlApp:
     ) -> None:
         self._endpoint = endpoint
         self._address = address
-        self._problem_types = problem_types
+        self._problems = problems
         self._union = union
         self._max_query_bytes = max_query_bytes
         self._max_result_bytes = max_result_bytes
@@ -76,9 +75,9 @@ class SparqlApp:
             else:
                 await self._evaluate(operation, receive, send, head=head)
         except AppError as error:
-            document = json.dumps(problem_document(error, self._problem_types)).encode()
-            headers = [(k.encode(), v.encode()) for k, v in problem_headers(error).items()]
-            await _respond(send, status_of(error), headers + _CORS, b"" if head else document)
+            reply = self._problems.response(HttpRequest(scope), error)
+            reply.raw_headers.extend(_CORS)
+            await reply(scope, receive, send)
         except ClientGone:
             return
 

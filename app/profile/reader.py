@@ -46,7 +46,10 @@ def load_profile(ontology_dir: Path, shapes_dir: Path, base_iri: str) -> Profile
     shapes = _Graph(_read(shape_files, digest))
     ontology = _ontology_store(ontology_files, digest)
     reader = _Reader(shapes, ontology, base_iri)
-    return reader.profile(ontology_dir.resolve(), shapes_dir.resolve(), digest.hexdigest()[:16])
+    profile = reader.profile(ontology_dir.resolve(), shapes_dir.resolve(), digest.hexdigest()[:16])
+    if shape_files and not profile.types:
+        raise ProfileError("No shape is an entity type: give at least one pf:name.")
+    return profile
 
 
 def _read(files: Iterable[Path], digest: hashlib._Hash) -> Iterator[ox.Quad]:
@@ -171,8 +174,6 @@ class _Reader:
         )
 
     def _check_types(self, types: Sequence[EntityType]) -> None:
-        if not types:
-            raise ProfileError("No shape is an entity type: give at least one pf:name.")
         for what, values in (
             ("pf:name", [kind.name for kind in types]),
             ("pf:collection", [kind.collection for kind in types]),

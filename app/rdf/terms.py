@@ -61,6 +61,7 @@ LT = Namespace("https://w3id.org/lifetec/ontology#")
 PF = Namespace("https://w3id.org/lifetec/profile#")
 
 PREFIXES: dict[str, str] = {
+    "a4g": "http://data.europa.eu/a4g/ontology#",
     "adms": ADMS,
     "as": AS,
     "dash": DASH,
@@ -86,6 +87,7 @@ PREFIXES: dict[str, str] = {
     "sh": SH,
     "skos": SKOS,
     "spex": SPEX,
+    "vcard": "http://www.w3.org/2006/vcard/ns#",
     "void": VOID,
     "xsd": XSD,
 }

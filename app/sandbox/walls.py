@@ -52,10 +52,16 @@ def no_core_dumps() -> None:
 
 
 def limit_memory(megabytes: int) -> None:
-    """Let the address space grow by `megabytes` from what it is now, and no further."""
+    """Let the address space grow by `megabytes` from what it is now, and no further.
+
+    Without /proc, on systems other than Linux, there is no such limit.
+    """
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123 -- on the path of every query
-        pages = int(statm.read().split(b" ", 1)[0])
+    try:
+        with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123 -- on the path of every query
+            pages = int(statm.read().split(b" ", 1)[0])
+    except FileNotFoundError:
+        return
     resource.setrlimit(
         resource.RLIMIT_AS, (pages * os.sysconf("SC_PAGE_SIZE") + (megabytes << 20), hard)
     )

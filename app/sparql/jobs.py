@@ -15,7 +15,7 @@ from pyoxigraph import (
     RdfFormat,
 )
 
-from app.errors import NotAcceptable, QueryRejected, SyntaxRejected
+from app.errors import QueryRejected, SyntaxRejected
 from app.rdf import media
 from app.rdf.tokens import used_keywords
 from app.sandbox.worker import Cage, Reply
@@ -28,8 +28,8 @@ def query(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> Non
     """Evaluate `body`, a SPARQL 1.1 query text.
 
     `args`: `union` (the default graph is the union of all), `default_graphs` and `named_graphs`
-    (protocol dataset, or None), `results` and `graphs` (media type for each kind of result, or
-    None where the client accepts none), `base_iri`.
+    (protocol dataset, or None), `results` and `graphs` (media type for each kind of result),
+    `base_iri`.
     The header says the `media_type`.
     """
     text = body.decode()
@@ -58,8 +58,6 @@ def _serialise(
 ) -> None:
     triples = isinstance(result, QueryTriples)
     media_type = args["graphs" if triples else "results"]
-    if media_type is None:
-        raise NotAcceptable(list(media.GRAPH_FORMATS if triples else media.RESULT_FORMATS))
     reply.start({"media_type": media_type})
     out = io.BufferedWriter(reply, _BUFFER)
     if isinstance(result, QueryTriples):

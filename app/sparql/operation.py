@@ -38,6 +38,10 @@ _FORMAT_NAMES = {
     "rdf": media.RDF_XML,
     "rdfxml": media.RDF_XML,
 }
+_NO_UPDATES = (
+    "This address answers queries only. Data comes in through the gate: publish a dataset "
+    "with `lifetec load`."
+)
 _OF_UPDATES = frozenset({"update", "using-graph-uri", "using-named-graph-uri"})
 _MAX_GRAPHS = 1_000
 
@@ -59,14 +63,14 @@ class Query:
 
     `default_graphs` and `named_graphs` are the protocol's dataset, which overrides FROM (§2.1.4);
     both are None when the request states none. `results` and `graphs` are the media type for
-    either kind of result, None where the client accepts none of that kind.
+    either kind of result.
     """
 
     text: str
     default_graphs: tuple[str, ...] | None = None
     named_graphs: tuple[str, ...] | None = None
-    results: str | None = media.RESULTS_JSON
-    graphs: str | None = media.TURTLE
+    results: str = media.RESULTS_JSON
+    graphs: str = media.TURTLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +98,7 @@ def read_operation(request: Request, *, max_query_bytes: int) -> Operation:
     if any(
         name in {"update", "using-graph-uri", "using-named-graph-uri"} for name, _ in parameters
     ):
-        raise InvalidRequest(
-            "Updates are not read here; send them with a key to /sparql/update.", field="update"
-        )
+        raise InvalidRequest(_NO_UPDATES, field="update")
     if text is None:
         texts = [value for name, value in parameters if name == "query"]
         if not texts and request.method != "POST":
@@ -118,7 +120,7 @@ def _posted(request: Request) -> tuple[list[tuple[str, str]], str | None]:
         _require_utf8(request.content_type)
         return _decoded(request.query_string), _utf8(request.body)
     if kind == UPDATE_TYPE:
-        raise InvalidRequest("Updates are not read here; send them with a key to /sparql/update.")
+        raise InvalidRequest(_NO_UPDATES)
     raise UnsupportedMediaType(kind or None, [QUERY_TYPE, FORM_TYPE])
 
 
@@ -192,9 +194,7 @@ def _graphs(parameters: list[tuple[str, str]], name: str) -> tuple[str, ...]:
     return iris
 
 
-def _formats(
-    parameters: list[tuple[str, str]], accept: str | None
-) -> tuple[str | None, str | None]:
+def _formats(parameters: list[tuple[str, str]], accept: str | None) -> tuple[str, str]:
     wanted = [value for key, value in parameters if key in {"format", "output"} and value]
     if wanted:
         media_type = _FORMAT_NAMES.get(wanted[0].lower(), wanted[0].replace(" ", "+").lower())
@@ -215,4 +215,6 @@ def _formats(
     )
     if results is None and graphs is None:
         raise NotAcceptable([*media.RESULT_FORMATS, *media.GRAPH_FORMATS])
-    return results, graphs
+    # Clients that name the formats of one kind only, such as rdflib's, read the other kind too:
+    # RFC 9110 §12.4.1 lets a server answer as if there were no preference.
+    return results or media.RESULTS_JSON, graphs or media.TURTLE

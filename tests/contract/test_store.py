@@ -186,7 +186,9 @@ HOSTILE += [
     Literal("x", language="nl-be"),
     Literal("2026-01-02", datatype=XSD["date"]),
     Literal("12.5", datatype=XSD["decimal"]),
-    Literal("POINT(5.4 51.4)", datatype=NamedNode("http://www.opengis.net/ont/geosparql#wktLiteral")),
+    Literal(
+        "POINT(5.4 51.4)", datatype=NamedNode("http://www.opengis.net/ont/geosparql#wktLiteral")
+    ),
 ]
 IRIS = ["http://x/a%3E%22", "http://x/é😀", "urn:x:y", "http://x/?q='1'&b=(1)#f", "http://x/(a)$*;"]
 
@@ -195,7 +197,7 @@ IRIS = ["http://x/a%3E%22", "http://x/é😀", "urn:x:y", "http://x/?q='1'&b=(1)
 def test_hostile_values_come_back_as_they_went_in(
     store: GraphStore, writer: Writer, extra: int
 ) -> None:
-    values = [*HOSTILE, *map(NamedNode, IRIS)]
+    values: list[Literal | NamedNode] = [*HOSTILE, *map(NamedNode, IRIS)]
     hostile = {Quad(NamedNode(IRIS[n % 5]), P, value, G) for n, value in enumerate(values)}
     ballast = [quad(n) for n in range(extra)]
     store.apply(writer.commit([*hostile, *ballast]))

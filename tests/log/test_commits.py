@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from alembic import command
+from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from hypothesis import given
@@ -126,7 +128,7 @@ def test_reading_goes_on_over_many_pages(log: Log) -> None:
         log.append(draft(lines=1), after=after)
     assert [c.generation for c in log.since(0)] == list(range(1, count + 1))
     assert [c.generation for c in log.since(count - 1)] == [count]
-    assert [c.generation for c in log.since(commits._PAGE)][0] == commits._PAGE + 1
+    assert next(c.generation for c in log.since(commits._PAGE)) == commits._PAGE + 1
 
 
 class Lines:
@@ -155,8 +157,6 @@ def test_a_follower_goes_on_from_its_marker(log: Log) -> None:
 
 
 def incompressible(count: int) -> bytes:
-    import random
-
     chance = random.Random(7)
     return b"".join(
         f'<http://s/{n}> <http://p> "{chance.randbytes(40).hex()}" <http://g> .\n'.encode()
@@ -233,8 +233,6 @@ def test_migrations_go_up_down_and_match_the_schema(tmp_path: Path) -> None:
 
     run(command.upgrade, "head")
     with engine.connect() as connection:
-        from alembic.autogenerate import compare_metadata
-
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, Base.metadata) == []
     run(command.downgrade, "base")

@@ -103,14 +103,21 @@ def n_triples(count: int) -> bytes:
 
 def test_gzip_may_have_many_members_and_padding() -> None:
     lines = n_triples(40_000).splitlines(keepends=True)
-    packed = b"".join(gzip.compress(b"".join(lines[at : at + 9_000])) for at in range(0, 40_000, 9_000))
+    packed = b"".join(
+        gzip.compress(b"".join(lines[at : at + 9_000])) for at in range(0, 40_000, 9_000)
+    )
     assert len(read(packed + bytes(512), media.N_TRIPLES, 8 * MB)) == 40_000
 
 
 def test_gzip_that_ends_too_early_is_refused_wherever_it_is_cut() -> None:
     packed = gzip.compress(n_triples(2_000))
     whole = packed + packed
-    for cut in [*range(2, 40), len(packed) // 2, *range(len(packed) - 12, len(packed)), len(whole) - 1]:
+    for cut in [
+        *range(2, 40),
+        len(packed) // 2,
+        *range(len(packed) - 12, len(packed)),
+        len(whole) - 1,
+    ]:
         with pytest.raises(SyntaxRejected, match="gzip"):
             read(whole[:cut], media.N_TRIPLES)
 
@@ -155,7 +162,11 @@ except AppError as error:
 def bomb(data: bytes, media_type: str) -> tuple[str, int, str]:
     """What a process of little address space says of `data`, and the MB that it took."""
     done = subprocess.run(
-        [sys.executable, "-c", BOMB, media_type], input=data, capture_output=True, timeout=60
+        [sys.executable, "-c", BOMB, media_type],
+        input=data,
+        capture_output=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0, done.stderr.decode()[-500:]
     slug, megabytes, detail = done.stdout.decode().split(" ", 2)
@@ -184,9 +195,7 @@ def test_a_deeply_nested_turtle_list_is_refused_in_little_memory() -> None:
 
 
 def test_more_statements_than_the_limit_are_refused() -> None:
-    quads = parse_rdf(
-        n_triples(11), media.N_TRIPLES, base_iri=BASE, max_bytes=MB, max_quads=10
-    )
+    quads = parse_rdf(n_triples(11), media.N_TRIPLES, base_iri=BASE, max_bytes=MB, max_quads=10)
     with pytest.raises(PayloadTooLarge, match="More than 10 statements"):
         list(quads)
 
@@ -239,6 +248,10 @@ def test_a_long_json_string_is_scanned_in_little_memory() -> None:
 
 def test_triples_go_to_the_graph_and_quads_stay_where_they_are() -> None:
     ours, theirs = NamedNode("http://g/ours"), NamedNode("http://g/theirs")
-    quads = list(parse(b"<http://s> <http://p> 1 . <http://g/theirs> { <http://s> <http://p> 2 }",
-                       format=RdfFormat.TRIG))
+    quads = list(
+        parse(
+            b"<http://s> <http://p> 1 . <http://g/theirs> { <http://s> <http://p> 2 }",
+            format=RdfFormat.TRIG,
+        )
+    )
     assert {q.graph_name for q in in_graph(quads, ours)} == {ours, theirs}

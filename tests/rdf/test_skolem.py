@@ -65,9 +65,7 @@ def test_order_labels_and_syntax_do_not_matter(quads: list[Quad], chance: random
 @given(TRIPLES)
 def test_nodes_that_say_different_things_are_not_fused(quads: list[Quad]) -> None:
     """As many distinct statements remain as there were, for components are canonical."""
-    before = {
-        t.value for q in quads for t in (q.subject, q.object) if isinstance(t, BlankNode)
-    }
+    before = {t.value for q in quads for t in (q.subject, q.object) if isinstance(t, BlankNode)}
     after = {
         t.value
         for q in ground(quads)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -30,16 +29,20 @@ def graph(folder: Path, quads: int = 3_000) -> Checkpoint:
 
 @contextlib.asynccontextmanager
 async def pool(
-    checkpoint: Checkpoint | Callable[[], Checkpoint] | None = None, **sizes: int
+    checkpoint: Checkpoint | Callable[[], Checkpoint] | None = None,
+    *,
+    start: bool = True,
+    **sizes: int,
 ) -> AsyncIterator[Pool]:
     one = checkpoint or Checkpoint(None, 0)
     made = Pool(
-        **{"light": 1, "heavy": 1, "batch": 1, "queue": 16, **sizes},  # type: ignore[arg-type]
+        **{"light": 1, "heavy": 1, "batch": 1, "queue": 16, **sizes},
         checkpoint=one if callable(one) else lambda: one,
         preload=("app.sparql.jobs",),
     )
     try:
-        await made.start()
+        if start:
+            await made.start()
         yield made
     finally:
         await made.stop()
@@ -63,9 +66,9 @@ async def ask(pool: Pool, text: str, limits: Limits = LIMITS) -> bytes:
 
 def descriptors() -> set[str]:
     found = set()
-    for name in os.listdir("/proc/self/fd"):
+    for path in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):
-            found.add(f"{name} {os.readlink(f'/proc/self/fd/{name}')}")
+            found.add(f"{path.name} {path.readlink()}")
     return found
 
 

@@ -109,6 +109,7 @@ def test_curl_ask_and_protocol_dataset(seeded: RunningServer) -> None:
     assert json.loads(_curl(seeded, ASK, accept, *named)[1])["boolean"] is False
 
 
+@pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated")  # inside SPARQLWrapper
 @pytest.mark.parametrize("method", [SPARQLWrapper.GET, SPARQLWrapper.POST])
 @pytest.mark.parametrize("posted", [SPARQLWrapper.URLENCODED, SPARQLWrapper.POSTDIRECTLY])
 @pytest.mark.parametrize(

@@ -14,13 +14,10 @@ import pytest
 
 from tests.server.running import RunningServer, lifetec
 
-SECONDS = 4
+SECONDS = 6
 PRODUCT = "SELECT * {?a ?b ?c. ?d ?e ?f. ?g ?h ?i} ORDER BY ?i"
+LONG = "SELECT (COUNT(*) AS ?n) {?a ?b ?c. ?d ?e ?f. ?g ?h ?i}"
 LOOKUP = "SELECT ?o { <http://example.org/s7> <http://example.org/p> ?o }"
-MEMORY_BOMB = (
-    "SELECT (GROUP_CONCAT(CONCAT(STR(?a), STR(?d), STR(?g)); separator='') AS ?long)"
-    "{?a ?b ?c. ?d ?e ?f. ?g ?h ?i}"
-)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +35,7 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]
             for n in range(3_000)
         )
     )
-    settings = {**empty, "query_seconds": SECONDS, "query_memory_mb": 256, "workers": 2}
+    settings = {**empty, "query_seconds": SECONDS, "query_memory_mb": 512, "workers": 2}
     loaded = lifetec(root / "var", "load", data, "--dataset", "http://example.org/many", **settings)
     assert loaded.returncode == 0, loaded.stderr
     with RunningServer(root / "var", **settings) as server:
@@ -103,24 +100,18 @@ def test_eight_products_neither_stall_the_server_nor_outlive_their_deadline(
 
 def test_memory_bomb_kills_only_its_worker(limited: RunningServer) -> None:
     with ThreadPoolExecutor(2) as threads:
-        bomb = threads.submit(_timed, limited, MEMORY_BOMB)
+        bomb = threads.submit(_timed, limited, PRODUCT)
         while not bomb.done():
             assert _timed(limited, LOOKUP)[0] == 200
         status, text, _ = bomb.result()
-    assert status in {503, 504}, text
+    assert status == 503, text
+    assert "memory" in text
     assert limited.get("/health/ready").status_code == 200
-
-
-def test_memory_bomb_is_told_as_such(tmp_path: Path, limited: RunningServer) -> None:
-    wide = "SELECT * {" + "".join(f"?a{n} ?b{n} ?c{n}. " for n in range(2)) + "} ORDER BY ?c0 ?c1"
-    status, text, _ = _timed(limited, wide)
-    assert status in {503, 504}
-    assert "memory" in text or "deadline" in text
 
 
 def test_a_client_that_leaves_frees_its_worker(limited: RunningServer) -> None:
     with pytest.raises(httpx.ReadTimeout):
-        httpx.post(f"{limited.url}/sparql", data={"query": PRODUCT}, timeout=1)
+        httpx.post(f"{limited.url}/sparql", data={"query": LONG}, timeout=1)
     deadline = time.monotonic() + SECONDS
     while any(_busy(pid) for pid in _descendants(limited.pid)):
         assert time.monotonic() < deadline, "the worker still runs"
@@ -163,7 +154,7 @@ def test_bounded_waiting_line(bare: dict[str, Any], tmp_path: Path) -> None:
     loaded = lifetec(tmp_path / "var", "load", data, "--dataset", "http://e/d", **settings)
     assert loaded.returncode == 0, loaded.stderr
     with RunningServer(tmp_path / "var", **settings) as server, ThreadPoolExecutor(8) as threads:
-        ended = [f.result() for f in [threads.submit(_timed, server, PRODUCT) for _ in range(8)]]
+        ended = [f.result() for f in [threads.submit(_timed, server, LONG) for _ in range(8)]]
         refused = [text for status, text, took in ended if status == 503 and took < 2]
         assert refused, ended
         assert all("overloaded" in text and "retry_after" in text for text in refused)

@@ -137,9 +137,9 @@ def test_aliases_are_said_as_they_were_asked(ask: Asked) -> None:
     ("query", "kind", "words", "facts"),
     [
         (Query("SELECT (<http://x/f>(1) AS ?y) {}"), QueryRejected, "http://x/f", {}),
-        (Query("SELECT * {\n  ?s ?p }"), SyntaxRejected, "expected", {"line": 2}),
+        (Query("SELECT * {\n  ?s ?p }"), SyntaxRejected, "expected", {"line": 2, "column": 10}),
         (Query("SELEC"), SyntaxRejected, "expected", {"line": 1}),
-        (Query("ASK { ex:a ?p ?o }"), SyntaxRejected, "[Pp]refix", {"line": 1}),
+        (Query("ASK { ex:a ?p ?o }"), SyntaxRejected, "expected", {"line": 1}),
         (Query("CLEAR ALL"), SyntaxRejected, "expected", {"line": 1}),
         (Query("ASK {}", results=None), NotAcceptable, "sparql-results", {}),
         (Query("CONSTRUCT WHERE {}", graphs=None), NotAcceptable, "turtle", {}),
@@ -179,9 +179,7 @@ def test_what_cannot_be_answered_is_refused_in_words(
         (Query(f"SELECT ?s FROM <{G1}> {{ ?s ?p ?o }}", (), (G2,)), True, set()),
     ],
 )
-def test_the_dataset_of_a_query(
-    ask: Asked, query: Query, union: bool, expected: set[str]
-) -> None:
+def test_the_dataset_of_a_query(ask: Asked, query: Query, union: bool, expected: set[str]) -> None:
     assert subjects(ask, query, union=union) == expected
 
 

@@ -66,7 +66,7 @@ def asked(**parameters: str | list[str]) -> str:
 @pytest.mark.parametrize(
     ("request_", "expected"),
     [
-        # §2.1.1 query via GET, §2.1.2 via POST with URL-encoded parameters, §2.1.3 via POST directly
+        # §2.1.1 query via GET, §2.1.2 via POST with a form, §2.1.3 via POST directly
         (get(asked()), Query(Q)),
         (get(asked(), method="HEAD"), Query(Q)),
         (form(asked()), Query(Q)),
@@ -219,9 +219,7 @@ def test_each_kind_of_result_is_negotiated_on_its_own(
     ],
 )
 @pytest.mark.parametrize("name", ["format", "output"])
-def test_format_wins_over_accept(
-    name: str, wanted: str, results: str, graphs: str | None
-) -> None:
+def test_format_wins_over_accept(name: str, wanted: str, results: str, graphs: str | None) -> None:
     accept = "application/sparql-results+xml"
     request = Request("GET", asked(**{name: wanted}).encode(), accept=accept)
     check(request, Query(Q, results=results, graphs=graphs))

@@ -1,0 +1,1 @@
+"""The documentation, and what writes and reads its generated and runnable parts."""
