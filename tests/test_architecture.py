@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 FRAMEWORKS = {"fastapi", "starlette", "uvicorn", "httptools"}
 FRONTS = {"app.api", "app.pages", "app.main", "app.cli", "app.__main__"}
+PUT_TOGETHER = "app.service"
 GROUND = {"app.errors", "app.failpoints", "app.rdf"}
 BASEMENT = {"app.profile", "app.log", "app.store", "app.sandbox"}
 ROOMS = {"app.sparql", "app.submissions", "app.records", "app.importers", "app.accounts"}
@@ -70,7 +71,7 @@ def test_imports_point_one_way() -> None:
 
 
 def test_every_module_has_a_place_in_that_order() -> None:
-    known = {"app", "app.settings", *FRONTS, *GROUND, *BASEMENT, *ROOMS}
+    known = {"app", "app.settings", PUT_TOGETHER, *FRONTS, *GROUND, *BASEMENT, *ROOMS}
     assert {room(module) for module in ours()} <= known
 
 
@@ -102,8 +103,10 @@ def test_the_server_does_not_import_the_validator_by_any_way() -> None:
 
 
 def test_only_main_and_cli_choose_adapters() -> None:
+    """Through `app.service`, which puts together the parts that both need."""
     users = imports().find_modules_that_directly_import("app.store.embedded")
-    assert users <= {"app.main", "app.cli", "app.store.check"}
+    assert users <= {PUT_TOGETHER, "app.main", "app.cli", "app.store.check"}
+    assert imports().find_modules_that_directly_import(PUT_TOGETHER) <= {"app.main", "app.cli"}
 
 
 def sources(folder: str = "app") -> Iterator[tuple[str, ast.Module]]:

@@ -90,6 +90,7 @@ def street_lines(entity: NamedNode, street: str, post_code: str) -> Iterator[Tri
     address = part(entity, "address")
     if re.search(r"\w{2}", street):
         yield Triple(address, LOCN["thoroughfare"], string(street))
+    post_code = post_code.lstrip(" -.")
     if re.search(r"\w{2}", post_code):
         yield Triple(address, LOCN["postCode"], string(post_code))
 

@@ -282,9 +282,10 @@ def test_a_worker_killed_from_outside_is_replaced(checkpoint: Checkpoint) -> Non
             with pytest.raises(WorkerDied, match="try again"):
                 await task
             assert await ask(cages, LOOKUP) == b"true"
-            for idle in pids(cages):  # those who die at rest are noticed before they get a job
-                os.kill(idle, signal.SIGKILL)
-                await until(lambda pid=idle: not is_running(pid))  # type: ignore[misc]
+            idle = [one.process for one in cages._all]
+            for process in idle:  # those who die at rest are noticed before they get a job
+                process.kill()
+            await until(lambda: not any(process.is_alive() for process in idle))
             assert await ask(cages, LOOKUP) == b"true"
             assert free(cages)
 

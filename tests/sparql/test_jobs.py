@@ -19,7 +19,7 @@ from pyoxigraph import (
     parse_query_results,
 )
 
-from app.errors import AppError, NotAcceptable, QueryRejected, SyntaxRejected
+from app.errors import AppError, QueryRejected, SyntaxRejected
 from app.rdf import media
 from app.sandbox.pool import Checkpoint, Limits, Pool
 from app.sparql.endpoint import Endpoint
@@ -141,8 +141,6 @@ def test_aliases_are_said_as_they_were_asked(ask: Asked) -> None:
         (Query("SELEC"), SyntaxRejected, "expected", {"line": 1}),
         (Query("ASK { ex:a ?p ?o }"), SyntaxRejected, "expected", {"line": 1}),
         (Query("CLEAR ALL"), SyntaxRejected, "expected", {"line": 1}),
-        (Query("ASK {}", results=None), NotAcceptable, "sparql-results", {}),
-        (Query("CONSTRUCT WHERE {}", graphs=None), NotAcceptable, "turtle", {}),
     ],
 )
 def test_what_cannot_be_answered_is_refused_in_words(

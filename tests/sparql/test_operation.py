@@ -125,12 +125,12 @@ def test_a_request_becomes_the_query_that_it_asks_for(request_: Request, expecte
         (form(asked(), "multipart/form-data; boundary=x"), UnsupportedMediaType, "multipart"),
         (direct(Q, content_type=f"{QUERY_TYPE}; charset=latin-1"), UnsupportedMediaType, "utf-8"),
         # updates are for another address (§2.2)
-        (get("update=CLEAR+ALL"), InvalidRequest, "/sparql/update"),
-        (form("update=CLEAR+ALL"), InvalidRequest, "/sparql/update"),
-        (form(asked(using_graph_uri=G)), InvalidRequest, "/sparql/update"),
-        (get(asked(using_named_graph_uri=G)), InvalidRequest, "/sparql/update"),
-        (direct("CLEAR ALL", content_type=UPDATE_TYPE), InvalidRequest, "/sparql/update"),
-        (direct(Q, "update=CLEAR+ALL"), InvalidRequest, "/sparql/update"),
+        (get("update=CLEAR+ALL"), InvalidRequest, "queries only"),
+        (form("update=CLEAR+ALL"), InvalidRequest, "queries only"),
+        (form(asked(using_graph_uri=G)), InvalidRequest, "queries only"),
+        (get(asked(using_named_graph_uri=G)), InvalidRequest, "queries only"),
+        (direct("CLEAR ALL", content_type=UPDATE_TYPE), InvalidRequest, "queries only"),
+        (direct(Q, "update=CLEAR+ALL"), InvalidRequest, "queries only"),
         # text that is not UTF-8
         (get(b"query=%FF%FE"), InvalidRequest, "UTF-8"),
         (get(b"query=\xff"), InvalidRequest, "UTF-8"),
@@ -173,19 +173,20 @@ def test_a_query_as_long_as_the_limit_is_read() -> None:
 @pytest.mark.parametrize(
     ("accept", "results", "graphs"),
     [
+        # who names formats of one kind only gets the other kind in its default
         (None, media.RESULTS_JSON, media.TURTLE),
         ("*/*", media.RESULTS_JSON, media.TURTLE),
-        ("application/sparql-results+json", media.RESULTS_JSON, None),
-        ("application/sparql-results+xml", media.RESULTS_XML, None),
-        ("text/csv", media.RESULTS_CSV, None),
-        ("text/tab-separated-values", media.RESULTS_TSV, None),
-        ("text/turtle", None, media.TURTLE),
-        ("application/n-triples", None, media.N_TRIPLES),
-        ("application/rdf+xml", None, media.RDF_XML),
-        ("application/ld+json", None, media.JSON_LD),
+        ("application/sparql-results+json", media.RESULTS_JSON, media.TURTLE),
+        ("application/sparql-results+xml", media.RESULTS_XML, media.TURTLE),
+        ("text/csv", media.RESULTS_CSV, media.TURTLE),
+        ("text/tab-separated-values", media.RESULTS_TSV, media.TURTLE),
+        ("text/turtle", media.RESULTS_JSON, media.TURTLE),
+        ("application/n-triples", media.RESULTS_JSON, media.N_TRIPLES),
+        ("application/rdf+xml", media.RESULTS_JSON, media.RDF_XML),
+        ("application/ld+json", media.RESULTS_JSON, media.JSON_LD),
         ("application/json", "application/json", "application/json"),
-        ("text/plain", None, "text/plain"),
-        ("application/sparql-results+xml;q=0.5, text/csv;q=0.4", media.RESULTS_XML, None),
+        ("text/plain", media.RESULTS_JSON, "text/plain"),
+        ("application/sparql-results+xml;q=0.5, text/csv;q=0.4", media.RESULTS_XML, media.TURTLE),
         ("text/csv;q=0.4, */*;q=0.1", media.RESULTS_CSV, media.TURTLE),
         ("text/csv, application/ld+json;q=0.2", media.RESULTS_CSV, media.JSON_LD),
         (
@@ -196,7 +197,7 @@ def test_a_query_as_long_as_the_limit_is_read() -> None:
     ],
 )
 def test_each_kind_of_result_is_negotiated_on_its_own(
-    accept: str | None, results: str | None, graphs: str | None
+    accept: str | None, results: str, graphs: str
 ) -> None:
     request = Request("GET", asked().encode(), accept=accept)
     check(request, Query(Q, results=results, graphs=graphs))
@@ -215,11 +216,11 @@ def test_each_kind_of_result_is_negotiated_on_its_own(
         ("rdf", media.RESULTS_JSON, media.RDF_XML),
         ("application/sparql-results+xml", media.RESULTS_XML, media.TURTLE),
         ("text/csv", media.RESULTS_CSV, media.TURTLE),
-        ("", media.RESULTS_XML, None),
+        ("", media.RESULTS_XML, media.TURTLE),
     ],
 )
 @pytest.mark.parametrize("name", ["format", "output"])
-def test_format_wins_over_accept(name: str, wanted: str, results: str, graphs: str | None) -> None:
+def test_format_wins_over_accept(name: str, wanted: str, results: str, graphs: str) -> None:
     accept = "application/sparql-results+xml"
     request = Request("GET", asked(**{name: wanted}).encode(), accept=accept)
     check(request, Query(Q, results=results, graphs=graphs))

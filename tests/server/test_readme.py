@@ -1,0 +1,45 @@
+"""Every command of the README, run in its order by a newcomer in an empty folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from docs import blocks
+from tests.server.running import ROOT, RunningServer, environment
+
+
+def test_readme_walk(tmp_path: Path) -> None:
+    folder, bin_ = tmp_path / "work", tmp_path / "bin"
+    folder.mkdir()
+    bin_.mkdir()
+    script = bin_ / "lifetec"
+    script.write_text(
+        f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m app "$@"\n', encoding="utf-8"
+    )
+    script.chmod(0o755)
+    bash = shutil.which("bash")
+    assert bash
+    readme = blocks.runnable((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len(readme) >= 5
+    with RunningServer(tmp_path / "var", example="on") as server:
+        surroundings = {
+            **environment(server.data_dir, example="on"),
+            "PATH": f"{bin_}:{os.environ['PATH']}",
+        }
+        for block in readme:
+            done = subprocess.run(
+                [bash, "-e", "-o", "pipefail", "-c", block.text.replace(blocks.SERVER, server.url)],
+                cwd=folder,
+                env=surroundings,
+                capture_output=True,
+                text=True,
+                timeout=180,
+                check=False,
+            )
+            told = done.stdout + done.stderr
+            assert done.returncode == block.exit, (block.name, told)
+            assert block.prints in " ".join(told.split()), (block.name, told)
