@@ -8,7 +8,7 @@ PORT   ?= 8000
 SHARED ?= ../shared
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format lock data docs clean
+.PHONY: help serve test check format lock data docs bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -48,6 +48,9 @@ data: $(BIN)/.development ## Rebuild ontology lists and seed from the source fil
 
 docs: $(BIN)/.development ## Write the generated parts of the documentation
 	$(BIN)/python docs/generate.py
+
+bench: $(BIN)/.development ## Measure how long a start takes
+	$(BIN)/python -m bench.start
 
 clean: ## Remove environment and caches; the data directory stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -67,6 +67,24 @@ def refuse_federation(text: str) -> None:
         )
 
 
+def undeclared_prefix(text: str) -> str | None:
+    """The first prefix that a query or update uses without declaring it, with its colon.
+
+    The engine says only what else it expected at that place.
+    """
+    declared, before = set(), ""
+    for token in _tokens(text):
+        if token.lastgroup == "name":
+            prefix = f"{token['prefix'] or ''}:"
+            if before == "PREFIX":
+                declared.add(prefix)
+            elif prefix not in declared:
+                return prefix
+        if token.lastgroup != "comment":
+            before = token.group().upper()
+    return None
+
+
 def _used(text: str, names: list[str]) -> Iterator[str]:
     depth, before, prefix_before = 0, "", ""
     for token in _tokens(text):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -131,6 +132,14 @@ class MemoryStore(_OxigraphStore):
     """Quads in memory; a checkpoint is a full copy on disk, so this is for small graphs."""
 
     def __init__(self, folder: Path, base_iri: str) -> None:
+        """Raises OSError when another process holds the folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock = (folder / "lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock.close()
+            raise
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)
         super().__init__(Store(), folder / "checkpoints", base_iri)
 
@@ -141,6 +150,7 @@ class MemoryStore(_OxigraphStore):
 
     def close(self) -> None:
         """See `GraphStore.close`."""
+        self._lock.close()
 
 
 def _ground(n_quads: bytes) -> bool:

@@ -253,24 +253,25 @@ def test_a_reopened_disk_store_has_all(tmp_path: Path, writer: Writer) -> None:
 HOLD = """
 import sys
 from pathlib import Path
-from app.store.embedded import DiskStore
-store = DiskStore(Path(sys.argv[1]), "https://example.org/")
+from app.store import embedded
+store = getattr(embedded, sys.argv[2])(Path(sys.argv[1]), "https://example.org/")
 print("held", flush=True)
 sys.stdin.read()
 """
 
 
-def test_a_disk_store_has_one_holder(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", HOLD, str(tmp_path)]
+@pytest.mark.parametrize("kind", [DiskStore, MemoryStore])
+def test_a_store_has_one_holder(kind: type[DiskStore | MemoryStore], tmp_path: Path) -> None:
+    command = [sys.executable, "-c", HOLD, str(tmp_path), kind.__name__]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(OSError, match=r"(?i)lock"):
-            DiskStore(tmp_path, BASE)
+        with pytest.raises(OSError, match=r"(?i)lock|temporarily unavailable"):
+            kind(tmp_path, BASE)
         holder.kill()
-    DiskStore(tmp_path, BASE).close()  # the lock died with its holder
+    kind(tmp_path, BASE).close()  # the lock died with its holder
 
 
 def test_the_check_sees_a_checkpoint_that_is_not_what_the_log_says(

@@ -255,3 +255,15 @@ def test_triples_go_to_the_graph_and_quads_stay_where_they_are() -> None:
         )
     )
     assert {q.graph_name for q in in_graph(quads, ours)} == {ours, theirs}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        '{"@id": "http://example.org/a b", "http://example.org/p": "x"}',
+        '{"@id": "http://example.org/a", "http://example.org/p": {"@id": "http://example.org/<"}}',
+        '{"@id": "http://example.org/a", "http://bad p": "x"}',
+    ],
+)
+def test_no_statement_of_json_ld_is_dropped_without_a_word(document: str) -> None:
+    refused(SyntaxRejected, document, media.JSON_LD)

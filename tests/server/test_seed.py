@@ -83,7 +83,7 @@ def test_second_start_serves_at_once(seeded: RunningServer, tmp_path: Path) -> N
     seeded.start()
     took = time.monotonic() - began
     assert seeded.get("/health/ready").json()["generation"] == generation
-    assert took < 30, "a second start must not load the seed again"  # bench/ has the real figure
+    assert took < 30, "a second start must not load the seed again"  # bench/start.py measures
 
 
 def test_check_agrees(seeded: RunningServer) -> None:
