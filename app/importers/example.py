@@ -167,6 +167,7 @@ class Example:
         yield from _texts(subject, entry)
         yield Triple(subject, FRAPO["isOwnedBy"], iri("organisation", entry["owner"]))
         yield Triple(subject, LT["accessMode"], SCHEME[f"access-mode/{entry['access']}"])
+        yield Triple(subject, LT["freeCapacity"], Literal(entry["capacity"]))
         yield from self._subjects(subject, DCTERMS["subject"], entry["topics"])
         for service in entry.get("services", ()):
             yield Triple(subject, FRAPO["providesService"], iri("product", service))
