@@ -88,9 +88,16 @@ class Gate:
         return report
 
     async def publish(
-        self, submission: Submission, *, on_progress: Progress | None = None
+        self,
+        submission: Submission,
+        *,
+        even_unchanged: bool = False,
+        on_progress: Progress | None = None,
     ) -> Outcome:
         """Make `submission` the whole of its dataset.
+
+        What changes nothing is no commit, unless `even_unchanged`: then one with an empty diff
+        records the source that was last seen.
 
         Returns when the log has the commit and this node shows it. Raises Invalid with the report
         when a shape is violated, SyntaxRejected and the other refusals of the parser, and
@@ -109,7 +116,7 @@ class Gate:
                     "what to change. Nothing was published.",
                     report=report,
                 )
-            if not diff:
+            if not diff and not even_unchanged:
                 return Outcome(report, header["statements"], None)
             draft = _draft(submission, report, diff, header["added_bytes"])
             try:

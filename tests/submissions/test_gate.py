@@ -441,6 +441,22 @@ def test_seed_files_come_after_what_they_need_and_only_once(tmp_path: Path) -> N
     run(tmp_path, test)
 
 
+def test_a_seed_file_that_only_looks_different_is_read_once(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        folder = seed_folder(tmp_path)
+        await seed(house, folder).load(quiet)
+        before = house.quads(f"{BASE}graph/seed/base")
+        with (folder / "b.ttl").open("a") as file:
+            file.write("# a remark\n")
+        (outcome,) = await seed(house, folder).load(quiet)
+        assert outcome.commit is not None
+        assert (outcome.commit.added_count, outcome.commit.removed_count) == (0, 0)
+        assert house.quads(f"{BASE}graph/seed/base") == before
+        assert await seed(house, folder).load(quiet) == []
+
+    run(tmp_path, test)
+
+
 def test_the_example_comes_and_goes_with_its_switch(tmp_path: Path) -> None:
     async def test(house: House) -> None:
         folder, show = seed_folder(tmp_path), f"{BASE}graph/seed/show"
