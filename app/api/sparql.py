@@ -12,11 +12,10 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app.api.problems import Problems
 from app.errors import AppError, PayloadTooLarge
-from app.rdf import media
 from app.sandbox.pool import Result
 from app.sparql.description import service_description
 from app.sparql.endpoint import Endpoint
-from app.sparql.operation import METHODS, Query, Request, ServiceDescription, read_operation
+from app.sparql.operation import METHODS, Form, Query, Request, ServiceDescription, read_operation
 
 _CORS = [
     (b"access-control-allow-origin", b"*"),
@@ -31,7 +30,7 @@ _PREFLIGHT = [
 _FORM_OVERHEAD = 4
 """Percent-encoding makes a query at most three times as long; the rest is for parameters."""
 
-Page = Callable[[HttpRequest], Awaitable[Response]]
+Page = Callable[[HttpRequest, str | None], Awaitable[Response]]
 
 
 class ClientGone(Exception):
@@ -70,8 +69,11 @@ class SparqlApp:
             operation = read_operation(
                 await self._request(scope, receive), max_query_bytes=self._max_query_bytes
             )
-            if isinstance(operation, ServiceDescription):
-                await self._describe(operation, scope, receive, send, head=head)
+            if isinstance(operation, Form):
+                page = await self._page(HttpRequest(scope), operation.text)
+                await page(scope, receive, send)
+            elif isinstance(operation, ServiceDescription):
+                await self._describe(operation, send, head=head)
             else:
                 await self._evaluate(operation, receive, send, head=head)
         except AppError as error:
@@ -104,19 +106,7 @@ class SparqlApp:
             if not message.get("more_body"):
                 return body
 
-    async def _describe(
-        self,
-        operation: ServiceDescription,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-        *,
-        head: bool,
-    ) -> None:
-        if operation.media_type == media.HTML:
-            page = await self._page(HttpRequest(scope))
-            await page(scope, receive, send)
-            return
+    async def _describe(self, operation: ServiceDescription, send: Send, *, head: bool) -> None:
         body = service_description(self._address, operation.media_type, union=self._union)
         headers = [(b"content-type", _content_type(operation.media_type)), (b"vary", b"Accept")]
         await _respond(send, 200, headers + _CORS, b"" if head else body)

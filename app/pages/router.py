@@ -477,15 +477,16 @@ class Pages:
 
     # handed to others
 
-    async def sparql_page(self, request: Request) -> Response:
-        """The query form, for browsers that come to the endpoint without a query."""
+    async def sparql_page(self, request: Request, query: str | None = None) -> Response:
+        """The query form, for browsers that come to the endpoint; `query` is run at once."""
         lang = self._site.language(request)
         wanted = request.query_params.get("example")
         chosen = next((e for e in self._examples if e.key == wanted), self._examples[0])
         context = {
             "current": "sparql",
             "examples": [(e.key, preferred(e.titles, lang), e.query) for e in self._examples],
-            "query": chosen.query,
+            "query": chosen.query if query is None else query,
+            "run": query is not None,
             "formats": _RESULT_FORMATS,
             "graph_formats": _RDF_RESULT_FORMATS,
             "endpoint": f"{self._site.public_url}/sparql",

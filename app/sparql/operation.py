@@ -75,12 +75,19 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class ServiceDescription:
-    """A GET without a query: describe the service (Service Description §2) or show a form."""
+    """A GET without a query: describe the service (Service Description §2)."""
 
     media_type: str
 
 
-Operation = Query | ServiceDescription
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A person with a browser: show the form, with the query in it if there is one."""
+
+    text: str | None = None
+
+
+Operation = Query | ServiceDescription | Form
 
 
 def read_operation(request: Request, *, max_query_bytes: int) -> Operation:
@@ -95,9 +102,7 @@ def read_operation(request: Request, *, max_query_bytes: int) -> Operation:
         parameters, text = _posted(request)
     else:
         parameters, text = _decoded(request.query_string), None
-    if any(
-        name in {"update", "using-graph-uri", "using-named-graph-uri"} for name, _ in parameters
-    ):
+    if any(name in _OF_UPDATES for name, _ in parameters):
         raise InvalidRequest(_NO_UPDATES, field="update")
     if text is None:
         texts = [value for name, value in parameters if name == "query"]
@@ -109,7 +114,17 @@ def read_operation(request: Request, *, max_query_bytes: int) -> Operation:
                 field="query",
             )
         text = texts[0]
+        if _from_a_person(request, parameters):
+            return Form(text)
     return _query(text, parameters, request.accept, max_query_bytes)
+
+
+def _from_a_person(request: Request, parameters: list[tuple[str, str]]) -> bool:
+    """Whether a followed link, not a program or the form itself, asks for a query."""
+    named = any(name in {"format", "output"} and value for name, value in parameters)
+    offered = (*RESULT_OFFERS, *GRAPH_OFFERS, media.HTML)
+    prefers_page = media.negotiate(request.accept, offered) == media.HTML
+    return request.method != "POST" and not named and prefers_page
 
 
 def _posted(request: Request) -> tuple[list[tuple[str, str]], str | None]:
@@ -153,12 +168,12 @@ def _decoded(form: bytes) -> list[tuple[str, str]]:
         raise InvalidRequest(f"The parameters do not parse: {error}.") from None
 
 
-def _describe(request: Request) -> ServiceDescription:
+def _describe(request: Request) -> ServiceDescription | Form:
     offered = (media.TURTLE, *media.GRAPH_FORMATS[1:], media.HTML, *media.RDF_ALIASES)
     chosen = media.negotiate(request.accept, offered)
     if chosen is None:
         raise NotAcceptable([*media.GRAPH_FORMATS, media.HTML])
-    return ServiceDescription(chosen)
+    return Form() if chosen == media.HTML else ServiceDescription(chosen)
 
 
 def _query(

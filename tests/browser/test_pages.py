@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from selenium.webdriver import Chrome
@@ -64,6 +65,16 @@ def test_a_query_typed_by_hand_shows_its_rows(browser: Chrome, seeded: RunningSe
         lambda b: "KU Leuven" in b.find_element(By.TAG_NAME, "main").text
     )
     assert browser.find_elements(By.CSS_SELECTOR, "main table td")
+
+
+def test_a_shared_query_shows_its_rows(browser: Chrome, seeded: RunningServer) -> None:
+    query = (
+        "SELECT ?name { <https://w3id.org/lifetec/id/organisation/ror-05f950310> "
+        "<http://www.w3.org/2004/02/skos/core#prefLabel> ?name }"
+    )
+    browser.get(f"{seeded.url}/sparql?{urlencode({'query': query})}")
+    _wait_for_words(browser, "KU Leuven")
+    assert browser.find_element(By.TAG_NAME, "textarea").get_property("value") == query
 
 
 def test_a_wrong_query_is_explained(browser: Chrome, seeded: RunningServer) -> None:

@@ -18,6 +18,7 @@ from app.sparql.operation import (
     FORM_TYPE,
     QUERY_TYPE,
     UPDATE_TYPE,
+    Form,
     Operation,
     Query,
     Request,
@@ -242,8 +243,6 @@ def test_an_unknown_format_is_refused_with_the_known_ones() -> None:
     [
         (None, media.TURTLE),
         ("*/*", media.TURTLE),
-        (BROWSER, media.HTML),
-        ("text/html", media.HTML),
         ("application/rdf+xml", media.RDF_XML),
         ("application/ld+json, text/html;q=0.9", media.JSON_LD),
         ("application/n-triples", media.N_TRIPLES),
@@ -254,3 +253,18 @@ def test_without_a_query_the_service_is_described(
     method: str, accept: str | None, media_type: str
 ) -> None:
     check(Request(method, b"default-graph-uri=x", accept=accept), ServiceDescription(media_type))
+
+
+@pytest.mark.parametrize("accept", [BROWSER, "text/html"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_person_is_shown_the_form(method: str, accept: str) -> None:
+    check(Request(method, accept=accept), Form())
+    check(Request(method, asked().encode(), accept=accept), Form(Q))
+
+
+def test_the_form_itself_and_programs_get_results() -> None:
+    chosen = Request("GET", asked(format="csv").encode(), accept=BROWSER)
+    check(chosen, Query(Q, results=media.RESULTS_CSV))
+    check(Request("GET", asked().encode(), accept="*/*"), Query(Q))
+    posted = Request("POST", b"", FORM_TYPE, BROWSER, asked().encode())
+    check(posted, Query(Q, results="application/xml", graphs="application/xml"))

@@ -78,6 +78,9 @@ form.addEventListener("submit", async (event) => {
   if (format.value !== "table") return;
   event.preventDefault();
   const query = document.getElementById("query").value;
+  const shared = new URL(form.action.split("?")[0]);
+  shared.search = new URLSearchParams(words.lang ? { query, lang: words.lang } : { query });
+  history.replaceState(null, "", shared);
   output.replaceChildren();
   status.textContent = words.running;
   try {
@@ -118,3 +121,5 @@ for (const link of document.querySelectorAll("[data-query]")) {
     area.scrollIntoView({ block: "center" });
   });
 }
+
+if ("run" in words) form.requestSubmit();
