@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.api.graphs import GraphStoreApp
 from app.api.problems import Problems
 from app.api.records import records_router
 from app.api.records_openapi import describe_records
@@ -38,20 +39,16 @@ class Front:
     `/health/live` touches nothing but the event loop.
     """
 
-    def __init__(self, framework: FastAPI, sparql: ASGIApp) -> None:
+    def __init__(self, framework: FastAPI, raw: Mapping[str, ASGIApp]) -> None:
         self.framework = framework
-        self._sparql = sparql
+        self._raw: dict[str, ASGIApp] = {**raw, "/health/live": _ALIVE}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request to whom it is for."""
-        if scope["type"] == "http":
-            if scope["path"] == "/sparql":
-                await self._sparql(scope, receive, send)
-                return
-            if scope["path"] == "/health/live":
-                await _ALIVE(scope, receive, send)
-                return
-        await self.framework(scope, receive, send)
+        if scope["type"] == "http" and (app := self._raw.get(scope["path"])):
+            await app(scope, receive, send)
+        else:
+            await self.framework(scope, receive, send)
 
 
 _ALIVE = JSONResponse({"status": "live"}, headers={"cache-control": "no-store"})
@@ -101,7 +98,10 @@ def create_app(settings: Settings) -> Front:
         max_result_bytes=settings.query_result_mb << 20,
         page=pages.sparql_page,
     )
-    return Front(framework, sparql)
+    graphs = GraphStoreApp(
+        endpoint, problems=problems, max_result_bytes=settings.query_result_mb << 20
+    )
+    return Front(framework, {"/sparql": sparql, "/graphs": graphs})
 
 
 def _lifespan(service: Service) -> Any:

@@ -34,6 +34,7 @@ from app.rdf import media
 from app.rdf.terms import DCAT, DCTERMS, PREFIXES, type_
 from app.records.listing import filterable
 from app.settings import Settings
+from app.sparql.graph_store import METHODS as GRAPH_METHODS
 from app.sparql.operation import METHODS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,6 +42,7 @@ BASE: str = Settings.model_fields["base_iri"].default
 
 ADDRESSES: Mapping[str, str] = {
     "/": "Start page",
+    "/graphs": "Graph Store Protocol, reading: `?graph=IRI` or `?default`",
     "/sparql": "SPARQL 1.1 query; without a query a form for people, else the service description",
     "/api/v1/types": "Entity types: labels, fields, how many of each",
     "/api/v1/{types}": "A list of records, with filters, facets, paging; see below",
@@ -160,6 +162,7 @@ def addresses() -> str:
 def _addresses() -> Iterator[tuple[str, str]]:
     collections = {kind.collection for kind in _profile().types}
     yield "/sparql", ", ".join(METHODS)
+    yield "/graphs", ", ".join(GRAPH_METHODS)
     yield "/health/live", "GET"
     for path, methods in asyncio.run(_routes()):
         yield _general(path, collections), ", ".join(sorted(methods - {"HEAD"}))

@@ -109,6 +109,17 @@ def test_memory_bomb_kills_only_its_worker(limited: RunningServer) -> None:
     assert limited.get("/health/ready").status_code == 200
 
 
+def test_a_result_that_is_cut_off_never_looks_whole(limited: RunningServer) -> None:
+    endless = "SELECT * {?a ?b ?c. ?d ?e ?f. ?g ?h ?i}"
+    with httpx.stream(
+        "POST", f"{limited.url}/sparql", data={"query": endless}, timeout=60
+    ) as reply:
+        assert reply.status_code == 200
+        with pytest.raises(httpx.RemoteProtocolError):
+            sum(len(chunk) for chunk in reply.iter_bytes())
+    assert _timed(limited, LOOKUP)[0] == 200
+
+
 def test_a_client_that_leaves_frees_its_worker(limited: RunningServer) -> None:
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(f"{limited.url}/sparql", data={"query": LONG}, timeout=1)
