@@ -48,7 +48,7 @@ class AppError(Exception):
     @staticmethod
     def from_dict(data: dict[str, Any]) -> AppError:
         """Rebuild an error from `as_dict`; an unknown slug becomes a plain `AppError`."""
-        kind = _BY_SLUG.get(data["slug"], AppError)
+        kind = kind_of(data["slug"]) or AppError
         error = kind.__new__(kind)
         AppError.__init__(error, data["detail"], **data["facts"])
         return error
@@ -232,3 +232,8 @@ def _tree(kind: type[AppError]) -> dict[str, type[AppError]]:
 
 
 _BY_SLUG = _tree(AppError)
+
+
+def kind_of(slug: str) -> type[AppError] | None:
+    """The kind of error that has this slug."""
+    return _BY_SLUG.get(slug)

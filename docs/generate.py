@@ -57,6 +57,7 @@ ADDRESSES: Mapping[str, str] = {
     "suffix (`.ttl .jsonld .nt .rdf`)",
     "/resource": "The same for any thing, also a foreign one: `?iri=`",
     "/resource.{suffix}": "The same in the format of the suffix",
+    "/problem/{slug}": "What a kind of problem means",
     "/ontology": "The own terms, as a page or as RDF",
     "/ontology.{suffix}": "The same in the format of the suffix",
     "/profile": "The annotations that the shapes use, as a page or as RDF",

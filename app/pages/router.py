@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -14,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from app.errors import InvalidRequest, NotAcceptable, NotFound
+from app.errors import InvalidRequest, NotAcceptable, NotFound, kind_of
 from app.pages.examples import FIRST_STEPS, Example, first_steps
 from app.pages.languages import LANGUAGES, preferred
 from app.pages.links import with_parameters
@@ -136,6 +137,7 @@ class Pages:
         for name in ("ontology", "profile", "shapes"):
             add(f"/{name}", self._reference_page(name), methods=["GET"])
             add(f"/{name}.{{suffix}}", self._reference_page(name), methods=["GET"])
+        add("/problem/{slug}", self._problem_type, methods=["GET"])
         add("/resource", self._resource, methods=["GET"])
         add("/resource.{suffix}", self._resource, methods=["GET"])
         add("/scheme/{name}", self._scheme, methods=["GET"])
@@ -474,6 +476,19 @@ class Pages:
             "canonical": f"{self._site.public_url}/docs",
         }
         return self._site.page(request, "api.html", context)
+
+    async def _problem_type(self, request: Request) -> Response:
+        """What a problem's `type` stands for (RFC 9457 §3.1.1)."""
+        slug = request.path_params["slug"]
+        kind = kind_of(slug)
+        if kind is None:
+            raise NotFound(f"There is no kind of problem called {slug!r}.")
+        context = {
+            "kind": kind,
+            "meaning": (inspect.getdoc(kind) or "").split("\n\n", maxsplit=1)[0],
+            "iri": f"{self._profile.base_iri}problem/{slug}",
+        }
+        return self._site.page(request, "problem_type.html", context)
 
     # handed to others
 

@@ -99,3 +99,13 @@ def test_example_data_is_marked_and_only_that(seeded: RunningServer) -> None:
     real = seeded.get("/api/v1/organisations/ror-05f950310").json()
     assert real["name"] == "KU Leuven"
     assert "example" not in real
+
+
+def test_a_problem_type_leads_to_its_meaning(seeded: RunningServer) -> None:
+    problem = seeded.get("/api/v1/organisations?contry=BE").json()
+    assert problem["nearest"] == "country"
+    path = problem["type"].removeprefix("https://w3id.org/lifetec")
+    page = seeded.get(path, accept="text/html")
+    assert page.status_code == 200
+    assert problem["title"] in page.text
+    assert seeded.get("/problem/none").status_code == 404
