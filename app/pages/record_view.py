@@ -128,7 +128,12 @@ class RecordView:
         found: list[Value] = []
         for field in kind.fields:
             if field.facet and field.name in record:
-                found += self.row(field, record[field.name]).values[:2]
+                row = self.row(field, record[field.name])
+                bare_number = field.datatype is not None and field.datatype.value in _NUMBERS
+                found += [
+                    replace(value, text=f"{row.label}: {value.text}") if bare_number else value
+                    for value in row.values[:2]
+                ]
         different: dict[str, Value] = {}
         for value in found:
             if value.text:

@@ -19,7 +19,7 @@ from app.profile import EntityType, Profile
 _HERE = Path(__file__).resolve().parent
 STATIC = _HERE / "static"
 
-MAIN_TYPES = 4
+MAIN_TYPES = 3
 """Types that stand in the header; the others are behind "more"."""
 
 HTML_HEADERS = {
