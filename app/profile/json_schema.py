@@ -141,6 +141,11 @@ def _head(kind: EntityType | None) -> dict[str, Schema]:
             "description": "Page of the record" if kind is None else f"/{kind.collection}/{{slug}}",
         },
         "example": {"type": "boolean", "const": True, "description": "Present on fictional data"},
+        "asserted_by": {
+            "type": "array",
+            "items": {"$ref": "#/components/schemas/Reference"},
+            "description": "The datasets that speak of it",
+        },
         "also": {
             "type": "object",
             "description": "Further values of fields that hold one value each, where datasets "

@@ -21,9 +21,13 @@ _MAX_INCOMING = 500
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What is said about one subject: predicate → values, and the graphs that give its types."""
+    """What is said about one subject: predicate → values, and the graphs that say it.
+
+    `type_graphs` are those that give its types.
+    """
 
     values: dict[ox.NamedNode, list[Value]]
+    graphs: frozenset[object]
     type_graphs: frozenset[object]
 
     @property
@@ -60,16 +64,21 @@ class Graph:
 
     def _read(self, subject: Node) -> About:
         values: dict[ox.NamedNode, list[Value]] = {}
-        graphs = set()
+        graphs, type_graphs = set(), set()
         seen: set[tuple[ox.NamedNode, Value]] = set()
         for quad in self.store.quads_for_pattern(subject, None, None, None):
             predicate, value = quad.predicate, quad.object
+            graphs.add(quad.graph_name)
             if predicate == _TYPE:
-                graphs.add(quad.graph_name)
+                type_graphs.add(quad.graph_name)
             if (predicate, value) not in seen:
                 seen.add((predicate, value))
                 values.setdefault(predicate, []).append(value)
-        return About(values, frozenset(graphs))
+        return About(values, frozenset(graphs), frozenset(type_graphs))
+
+    def datasets_of(self, about: About) -> list[ox.NamedNode]:
+        """The datasets that say something; what the service says of itself is none of them."""
+        return [g for g in about.graphs if isinstance(g, ox.NamedNode) and g != self._service]
 
     def has(self, subject: Node) -> bool:
         """Whether anything is said about `subject`."""

@@ -102,6 +102,8 @@ class _Building:
         record = self._builder.head(self._root, about, kind)
         self.seen[self._root] = about
         record.update(self._fields(self._root, about, kind.fields if kind else ()))
+        if datasets := self._graph.datasets_of(about):
+            record["asserted_by"] = self._references(datasets)
         return record
 
     def _fields(self, node: Node, about: About, fields: Sequence[Field]) -> Json:

@@ -101,6 +101,15 @@ def test_example_data_is_marked_and_only_that(seeded: RunningServer) -> None:
     assert "example" not in real
 
 
+def test_a_record_names_the_datasets_that_speak_of_it(seeded: RunningServer) -> None:
+    record = seeded.get("/api/v1/organisations/ror-05f950310").json()
+    datasets = {dataset["id"].rpartition("/")[2] for dataset in record["asserted_by"]}
+    assert datasets == {"ror", "cordis-h2020-health"}
+    page = seeded.get("/organisations/ror-05f950310", accept="text/html").text
+    for dataset in record["asserted_by"]:
+        assert dataset["name"] in page
+
+
 def test_a_problem_type_leads_to_its_meaning(seeded: RunningServer) -> None:
     problem = seeded.get("/api/v1/organisations?contry=BE").json()
     assert problem["nearest"] == "country"
