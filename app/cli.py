@@ -21,7 +21,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from app.errors import AppError, Invalid, UnsupportedMediaType
 from app.profile.model import ProfileError
 from app.rdf import media
-from app.service import Service, open_log, store_folder
+from app.service import Service, open_database, open_log, store_folder
 from app.settings import Settings
 from app.store.check import Finding, check_all
 from app.submissions.gate import Outcome, Submission
@@ -185,13 +185,14 @@ def check() -> None:
     """Prove that log, store and checkpoint agree, by rebuilding the graph from the log."""
     settings = _settings()
     with _reported():
-        log = open_log(settings)
+        database = open_database(settings)
+        log = open_log(settings, database)
         findings: list[Finding] = []
         for finding in check_all(log, store_folder(settings), settings.base_iri):
             findings.append(finding)
             mark = "ok  " if finding.good else "FAIL"
             sys.stdout.write(f"{mark} {finding.what}: {finding.detail}\n")
-        log.close()
+        database.close()
     if not all(finding.good for finding in findings):
         raise typer.Exit(1)
 
