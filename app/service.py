@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from app.accounts import Accounts
 from app.database import Database
 from app.log import Log
 from app.sandbox.pool import Checkpoint, Limits, Pool
@@ -28,6 +29,7 @@ class Service:
         self.settings = settings
         self.database = open_database(settings)
         self.log = open_log(settings, self.database)
+        self.accounts = Accounts(self.database, settings.base_iri)
         self.pool = Pool(
             light=settings.workers,
             heavy=settings.workers,

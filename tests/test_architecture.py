@@ -13,7 +13,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FRAMEWORKS = {"fastapi", "starlette", "uvicorn", "httptools"}
-FRONTS = {"app.api", "app.pages", "app.main", "app.cli", "app.__main__"}
+COMMANDS = {"app.cli", "app.cli_accounts"}
+FRONTS = {"app.api", "app.pages", "app.main", "app.console", *COMMANDS, "app.__main__"}
 PUT_TOGETHER = "app.service"
 GROUND = {"app.errors", "app.failpoints", "app.rdf"}
 BASEMENT = {"app.profile", "app.database", "app.log", "app.store", "app.sandbox"}
@@ -115,7 +116,7 @@ def test_only_main_and_cli_choose_adapters() -> None:
     """Through `app.service`, which puts together the parts that both need."""
     users = imports().find_modules_that_directly_import("app.store.embedded")
     assert users <= {PUT_TOGETHER, "app.main", "app.cli", "app.store.check"}
-    assert imports().find_modules_that_directly_import(PUT_TOGETHER) <= {"app.main", "app.cli"}
+    assert imports().find_modules_that_directly_import(PUT_TOGETHER) <= {"app.main", *COMMANDS}
 
 
 def sources(folder: str = "app") -> Iterator[tuple[str, ast.Module]]:
