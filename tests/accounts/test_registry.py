@@ -265,14 +265,24 @@ def test_states_of_keys(accounts: Accounts, clock: Clock) -> None:
 
 def test_use_is_noted_at_most_once_a_minute(accounts: Accounts, clock: Clock) -> None:
     issued = accounts.issue_key(Role.ADMIN)
-    noted = []
-    for seconds in (0, 30, 29, 1, 59, 1):
-        clock.go(seconds=seconds)
-        accounts.authenticate(issued.text)
-        (key,) = accounts.keys()
-        assert key.last_used_at
-        noted.append((key.last_used_at - START).total_seconds())
+    noted, writes = [], []
+
+    def count(state: Any) -> None:
+        if state.is_update:
+            writes.append(clock.now)
+
+    event.listen(Session, "do_orm_execute", count)
+    try:
+        for seconds in (0, 30, 29, 1, 59, 1):
+            clock.go(seconds=seconds)
+            accounts.authenticate(issued.text)
+            (key,) = accounts.keys()
+            assert key.last_used_at
+            noted.append((key.last_used_at - START).total_seconds())
+    finally:
+        event.remove(Session, "do_orm_execute", count)
     assert noted == [0, 0, 0, 60, 60, 120]
+    assert len(writes) == 3, "a request that need not write must not wait for a writer"
 
 
 def test_a_request_does_not_fail_because_its_use_cannot_be_noted(

@@ -14,7 +14,8 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, create_engine, inspect, text
 
-import app.log.schema  # noqa: F401 -- its tables
+import app.accounts.schema
+import app.log.schema  # noqa: F401 -- the tables of the rooms
 from app.database import Base, Database, UtcDateTime
 from app.database.engine import MIGRATIONS
 
