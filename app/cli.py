@@ -13,15 +13,14 @@ from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
 import typer
-from pydantic import ValidationError
 from pyoxigraph import RdfFormat, Store
-from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from app.errors import AppError, Invalid, UnsupportedMediaType
-from app.profile.model import ProfileError
+from app.cli_accounts import datasets, keys, partners
+from app.console import errors, read_settings, reported
+from app.errors import UnsupportedMediaType
 from app.rdf import media
-from app.service import Service, open_log, store_folder
+from app.service import Service, open_database, open_log, store_folder
 from app.settings import Settings
 from app.store.check import Finding, check_all
 from app.submissions.gate import Outcome, Submission
@@ -35,7 +34,8 @@ cli = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-_errors = Console(stderr=True)
+for _group in (partners, datasets, keys):
+    cli.add_typer(_group)
 
 Files = Annotated[
     list[Path], typer.Argument(exists=True, dir_okay=False, help="RDF files; .gz is unpacked")
@@ -54,11 +54,11 @@ def serve(
     from app.main import create_app  # noqa: PLC0415
 
     given = {"host": host, "port": port}
-    settings = _settings(**{name: value for name, value in given.items() if value is not None})
-    with _reported():
+    settings = read_settings(**{name: value for name, value in given.items() if value is not None})
+    with reported():
         asyncio.run(_seed(settings))
         application = create_app(settings)
-    _errors.print(f"LifeTec Graph on [bold]{settings.public_url}[/bold]  (stop with Ctrl-C)")
+    errors.print(f"LifeTec Graph on [bold]{settings.public_url}[/bold]  (stop with Ctrl-C)")
     uvicorn.run(
         application,
         host=settings.host,
@@ -86,8 +86,8 @@ def load(
     author: Annotated[str | None, typer.Option(help="IRI of the partner who publishes")] = None,
 ) -> None:
     """Publish files, each as the whole of its dataset. Works beside a running server."""
-    settings = _settings()
-    with _reported():
+    settings = read_settings()
+    with reported():
         asyncio.run(_load(settings, files, dataset, licence, author))
 
 
@@ -131,8 +131,8 @@ def validate(
     language: Annotated[str, typer.Option(help="Language of the messages")] = "en",
 ) -> None:
     """Check files against the shapes, without publishing. Exit 1 when a shape is violated."""
-    settings = _settings()
-    with _reported():
+    settings = read_settings()
+    with reported():
         reports = asyncio.run(_validate(settings, files, shapes))
     if as_json:
         sys.stdout.write(json.dumps(reports, ensure_ascii=False, indent=2) + "\n")
@@ -164,8 +164,8 @@ def dump(
     ] = None,
 ) -> None:
     """Write all named graphs of the newest state."""
-    settings = _settings()
-    with _reported():
+    settings = read_settings()
+    with reported():
         asyncio.run(_dump(settings, output))
 
 
@@ -183,49 +183,18 @@ async def _dump(settings: Settings, output: Path | None) -> None:
 @cli.command()
 def check() -> None:
     """Prove that log, store and checkpoint agree, by rebuilding the graph from the log."""
-    settings = _settings()
-    with _reported():
-        log = open_log(settings)
+    settings = read_settings()
+    with reported():
+        database = open_database(settings)
+        log = open_log(settings, database)
         findings: list[Finding] = []
         for finding in check_all(log, store_folder(settings), settings.base_iri):
             findings.append(finding)
             mark = "ok  " if finding.good else "FAIL"
             sys.stdout.write(f"{mark} {finding.what}: {finding.detail}\n")
-        log.close()
+        database.close()
     if not all(finding.good for finding in findings):
         raise typer.Exit(1)
-
-
-def _settings(**given: Any) -> Settings:
-    try:
-        return Settings(**given)
-    except ValidationError as error:
-        for fault in error.errors():
-            name = "_".join(str(part) for part in fault["loc"]).upper()
-            _errors.print(f"[red]LIFETEC_{name or 'SETTINGS'}[/red]: {fault['msg']}")
-        raise typer.Exit(2) from None
-
-
-@contextmanager
-def _reported() -> Iterator[None]:
-    """Errors that have a name are told in words, and end the command with status 1."""
-    try:
-        yield
-    except Invalid as error:
-        _errors.print(f"[red]{error.title}[/red]", highlight=False)
-        for line in lines(error.facts["report"]):
-            _errors.print(line, markup=False, highlight=False)
-        raise typer.Exit(1) from None
-    except AppError as error:
-        place = "".join(
-            f" {name} {error.facts[name]}" for name in ("line", "column") if name in error.facts
-        )
-        _errors.print(f"[red]{error.title}[/red]:{place} ", end="")
-        _errors.print(error.detail, markup=False, highlight=False)
-        raise typer.Exit(1) from None
-    except (OSError, ProfileError) as error:
-        _errors.print(f"[red]Cannot go on[/red]: {error}", highlight=False)
-        raise typer.Exit(1) from None
 
 
 @contextmanager
@@ -238,7 +207,7 @@ def _progress() -> Iterator[Step]:
         BarColumn(bar_width=20),
         TextColumn("{task.description}"),
         TimeElapsedColumn(),
-        console=_errors,
+        console=errors,
     ) as bar:
         tasks: dict[str, TaskID] = {}
 

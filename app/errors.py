@@ -7,6 +7,8 @@
     │   ├── SyntaxRejected    RDF or SPARQL that does not parse (line, column)
     │   ├── FederationRefused SERVICE or LOAD
     │   └── QueryRejected     well-formed SPARQL that the engine will not evaluate
+    ├── Unauthenticated       no key, or none that is valid (reason)
+    ├── Forbidden             the key is valid and may not do this
     ├── NotFound
     ├── Gone                  a removed entity; its tombstone
     ├── NotAcceptable         no offered format is accepted
@@ -86,6 +88,23 @@ class QueryRejected(InvalidRequest):
 
     slug = "query-rejected"
     title = "The query cannot be evaluated"
+
+
+class Unauthenticated(AppError):
+    """No valid key was sent; `reason` is missing, malformed, unknown, expired or revoked."""
+
+    slug = "unauthenticated"
+    title = "A valid key is needed"
+
+    def __init__(self, detail: str, *, reason: str):
+        super().__init__(detail, reason=reason)
+
+
+class Forbidden(AppError):
+    """The key is valid, but it may not do this."""
+
+    slug = "forbidden"
+    title = "Not allowed with this key"
 
 
 class NotFound(AppError):

@@ -16,6 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.api.accounts import accounts_router, describe_accounts
 from app.api.graphs import GraphStoreApp
 from app.api.problems import Problems
 from app.api.records import records_router
@@ -78,11 +79,12 @@ def create_app(settings: Settings) -> Front:
     framework.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
-        allow_methods=["GET", "HEAD", "POST"],
+        allow_methods=["GET", "HEAD", "POST", "PATCH", "DELETE"],
         allow_headers=["*"],
-        expose_headers=["ETag", "Link", "Retry-After"],
+        expose_headers=["ETag", "Link", "Location", "Retry-After", "WWW-Authenticate"],
     )
     _add_health(framework, service)
+    framework.include_router(accounts_router(service.accounts, settings.public_url))
     framework.include_router(records_router(records, profile, settings))
     _add_openapi(framework, profile)
     framework.include_router(pages.router)
@@ -149,7 +151,7 @@ def _add_health(framework: FastAPI, service: Service) -> None:
 
 
 def _add_openapi(framework: FastAPI, profile: Profile) -> None:
-    document = describe_records(framework.openapi(), profile)
+    document = describe_accounts(describe_records(framework.openapi(), profile))
     text = json.dumps(document, ensure_ascii=False).encode()
 
     async def openapi() -> Response:

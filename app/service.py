@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from app.accounts import Accounts
+from app.database import Database
 from app.log import Log
 from app.sandbox.pool import Checkpoint, Limits, Pool
 from app.settings import Settings
@@ -25,7 +27,9 @@ class Service:
 
     def __init__(self, settings: Settings, *, serving: bool) -> None:
         self.settings = settings
-        self.log = open_log(settings)
+        self.database = open_database(settings)
+        self.log = open_log(settings, self.database)
+        self.accounts = Accounts(self.database, settings.base_iri)
         self.pool = Pool(
             light=settings.workers,
             heavy=settings.workers,
@@ -57,14 +61,19 @@ class Service:
             self.node.close()
         if self.store is not None:
             self.store.close()
-        self.log.close()
+        self.database.close()
 
 
-def open_log(settings: Settings) -> Log:
-    """The commit log of a data directory."""
+def open_database(settings: Settings) -> Database:
+    """The operations database; also beside a running server."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     url = settings.database_url or f"sqlite:///{settings.data_dir.resolve() / 'lifetec.db'}"
-    return Log(url, settings.data_dir / "diffs")
+    return Database(url)
+
+
+def open_log(settings: Settings, database: Database) -> Log:
+    """The commit log of a data directory."""
+    return Log(database, settings.data_dir / "diffs")
 
 
 def store_folder(settings: Settings) -> Path:

@@ -39,7 +39,9 @@ class Settings(BaseSettings):
     skolemize: bool = Field(True, description="Replace blank nodes by IRIs when data comes in")
     store: Literal["disk", "memory"] = Field("disk", description="Where the graph is kept")
     database_url: str | None = Field(
-        None, description="SQLAlchemy URL of the operations database; default SQLite in data_dir"
+        None,
+        description="Operations database: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME; "
+        "default SQLite in data_dir",
     )
     workers: int = Field(
         2, ge=1, le=256, description="Jobs at one time in the light lane, and in the heavy lane"
@@ -71,6 +73,9 @@ class Settings(BaseSettings):
             raise ValueError("LIFETEC_PUBLIC_URL must begin with http:// or https://")
         if self.public_url.endswith("/"):
             raise ValueError("LIFETEC_PUBLIC_URL must not end in a slash")
+        kind = (self.database_url or "sqlite").partition(":")[0].partition("+")[0]
+        if kind not in {"sqlite", "postgres", "postgresql"}:
+            raise ValueError("LIFETEC_DATABASE_URL must begin with sqlite:// or postgresql://")
         for name in ("ontology_dir", "shapes_dir", "seed_dir"):
             folder: Path = getattr(self, name)
             if not folder.is_dir():

@@ -21,10 +21,13 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import pyoxigraph as ox
+import typer
 from pydantic_settings import BaseSettings
 from typer.models import ArgumentInfo, OptionInfo
 
 from app import errors
+from app.accounts import Act, Role
+from app.accounts.principal import LEAST
 from app.api.problems import status_of
 from app.cli import cli
 from app.failpoints import FAILPOINTS
@@ -64,6 +67,13 @@ ADDRESSES: Mapping[str, str] = {
     "/profile.{suffix}": "The same in the format of the suffix",
     "/shapes": "The SHACL shapes, as a page or as RDF",
     "/shapes.{suffix}": "The same in the format of the suffix",
+    "/api/v1/me": "What the key that is sent stands for",
+    "/api/v1/admin/partners": "Partners: list, add; needs a key",
+    "/api/v1/admin/partners/{slug}": "One partner: show, change",
+    "/api/v1/admin/datasets": "Datasets of partners: list, add; needs a key",
+    "/api/v1/admin/datasets/{partner}/{slug}": "One dataset: show, change",
+    "/api/v1/admin/keys": "Keys: list, issue; needs a key",
+    "/api/v1/admin/keys/{id}": "One key: revoke",
     "/context.jsonld": "The JSON-LD context of all records",
     "/openapi.json": "OpenAPI 3.1 description of the JSON interface",
     "/docs": "The same as a page, with examples",
@@ -83,6 +93,14 @@ FAILPOINT_TEXTS: Mapping[str, str] = {
     "store.marked": "data and marker are on disk; there is no checkpoint yet",
     "store.checkpoint-unnamed": "the checkpoint is written under a temporary name",
     "store.checkpoint-named": "the checkpoint has its name; the caller has no answer yet",
+}
+
+ACT_TEXTS: Mapping[Act, str] = {
+    Act.IDENTIFY: "ask what the key stands for",
+    Act.SEE_OWN: "see its own partner, datasets and keys",
+    Act.WRITE_OWN: "write to the datasets of its partner, mint under its partner's prefix",
+    Act.WRITE_ALL: "write to the datasets of all partners, mint under all prefixes",
+    Act.ADMINISTER: "see and change all partners, datasets and keys",
 }
 
 LICENCES: Mapping[str, str] = {
@@ -152,7 +170,12 @@ def _default(value: object) -> str:
 
 def addresses() -> str:
     """Routes of the application, and what stands in front of them."""
-    found = dict(_addresses())
+    methods: dict[str, set[str]] = {}
+    for path, offered in _addresses():
+        methods.setdefault(path, set()).update(offered)
+    found = {
+        path: ", ".join(sorted(offered, key=_METHODS.index)) for path, offered in methods.items()
+    }
     unknown, gone = sorted(found.keys() - ADDRESSES), sorted(ADDRESSES.keys() - found)
     if unknown or gone:
         raise LookupError(f"ADDRESSES in docs/generate.py: add {unknown}, remove {gone}")
@@ -160,17 +183,22 @@ def addresses() -> str:
     return _table(("Address", "Methods", "What is there"), rows)
 
 
-def _addresses() -> Iterator[tuple[str, str]]:
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+def _addresses() -> Iterator[tuple[str, Iterable[str]]]:
     collections = {kind.collection for kind in _profile().types}
-    yield "/sparql", ", ".join(METHODS)
-    yield "/graphs", ", ".join(GRAPH_METHODS)
-    yield "/health/live", "GET"
+    yield "/sparql", METHODS
+    yield "/graphs", GRAPH_METHODS
+    yield "/health/live", ("GET",)
     for path, methods in asyncio.run(_routes()):
-        yield _general(path, collections), ", ".join(sorted(methods - {"HEAD"}))
+        yield _general(path, collections), methods - {"HEAD"}
 
 
 def _general(path: str, collections: set[str]) -> str:
     """A route's path with the names of types replaced by a variable."""
+    if path.startswith("/api/v1/admin/"):
+        return path
     parts = [
         "{types}" if part in collections else part.replace(":path}", "}")
         for part in path.split("/")
@@ -213,20 +241,25 @@ def _walk(routes: Iterable[Any]) -> Iterator[tuple[str, set[str]]]:
 def commands() -> str:
     """Commands of the script, from their functions."""
     rows = []
-    for command in cli.registered_commands:
-        function = command.callback
-        if function is None:
-            continue
+    for name, function in _commands(cli):
         options = [_parameter(*each) for each in _parameters(function)]
-        name = command.name or function.__name__
         rows.append((f"`lifetec {name}`", inspect.getdoc(function) or "", "<br>".join(options)))
     return _table(("Command", "What it does", "Arguments and options"), rows)
 
 
 def command_names() -> set[str]:
-    """Names of the commands of the script."""
-    commands = cli.registered_commands
-    return {each.name or str(getattr(each.callback, "__name__", "")) for each in commands}
+    """First words of the commands of the script."""
+    return {name.partition(" ")[0] for name, _ in _commands(cli)}
+
+
+def _commands(group: typer.Typer, before: str = "") -> Iterator[tuple[str, Callable[..., Any]]]:
+    for command in group.registered_commands:
+        if command.callback is not None:
+            yield before + (command.name or command.callback.__name__), command.callback
+    for inner in group.registered_groups:
+        if inner.typer_instance is not None:
+            name = inner.name or inner.typer_instance.info.name
+            yield from _commands(inner.typer_instance, f"{before}{name} ")
 
 
 def _parameters(
@@ -287,6 +320,15 @@ def _below(kind: type[errors.AppError]) -> Iterator[type[errors.AppError]]:
 
 def _sentence(text: str) -> str:
     return text.replace(" (DESIGN: tombstones)", "")
+
+
+def roles() -> str:
+    """What each role may do, from the table of rights."""
+    rows = (
+        (f"`{act}`", ACT_TEXTS[act], *("yes" if role.includes(LEAST[act]) else "" for role in Role))
+        for act in Act
+    )
+    return _table(("Right", "What it is", *(f"`{role}`" for role in Role)), rows)
 
 
 def failpoints() -> str:
@@ -531,6 +573,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "limits": limits,
     "prefixes": prefixes,
     "problems": problems,
+    "roles": roles,
     "settings": settings,
     "targets": targets,
     "types": types,

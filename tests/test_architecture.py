@@ -13,10 +13,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FRAMEWORKS = {"fastapi", "starlette", "uvicorn", "httptools"}
-FRONTS = {"app.api", "app.pages", "app.main", "app.cli", "app.__main__"}
+COMMANDS = {"app.cli", "app.cli_accounts"}
+FRONTS = {"app.api", "app.pages", "app.main", "app.console", *COMMANDS, "app.__main__"}
 PUT_TOGETHER = "app.service"
 GROUND = {"app.errors", "app.failpoints", "app.rdf"}
-BASEMENT = {"app.profile", "app.log", "app.store", "app.sandbox"}
+BASEMENT = {"app.profile", "app.database", "app.log", "app.store", "app.sandbox"}
 ROOMS = {"app.sparql", "app.submissions", "app.records", "app.importers", "app.accounts"}
 
 
@@ -52,7 +53,7 @@ def check(allowed: dict[str, set[str]]) -> None:
 
 
 def test_imports_point_one_way() -> None:
-    below = {"app.log", "app.store", "app.sandbox", "app.profile", *GROUND}
+    below = {*BASEMENT, *GROUND}
     check(
         {
             "app.errors": set(),
@@ -60,7 +61,8 @@ def test_imports_point_one_way() -> None:
             "app.settings": set(),
             "app.rdf": {"app.errors"},
             "app.profile": GROUND,
-            "app.log": GROUND,
+            "app.database": GROUND,
+            "app.log": {"app.database", *GROUND},
             "app.sandbox": GROUND,
             "app.store": {"app.log", "app.sandbox", *GROUND},
             **dict.fromkeys(ROOMS, below),
@@ -102,11 +104,19 @@ def test_the_server_does_not_import_the_validator_by_any_way() -> None:
     assert not any("validation" in line for line in at_the_top)
 
 
+def test_only_the_database_knows_how_it_is_reached() -> None:
+    """Rooms speak to sessions; engines, drivers and migrations are in one place."""
+    drivers = {m for m, imported in edges() if imported.split(".")[0] in {"alembic", "psycopg"}}
+    assert {room(module) for module in drivers} == {"app.database"}
+    found = {path for path, tree in sources() if "create_engine" in ast.unparse(tree)}
+    assert found == {"app/database/engine.py"}
+
+
 def test_only_main_and_cli_choose_adapters() -> None:
     """Through `app.service`, which puts together the parts that both need."""
     users = imports().find_modules_that_directly_import("app.store.embedded")
     assert users <= {PUT_TOGETHER, "app.main", "app.cli", "app.store.check"}
-    assert imports().find_modules_that_directly_import(PUT_TOGETHER) <= {"app.main", "app.cli"}
+    assert imports().find_modules_that_directly_import(PUT_TOGETHER) <= {"app.main", *COMMANDS}
 
 
 def sources(folder: str = "app") -> Iterator[tuple[str, ast.Module]]:

@@ -26,6 +26,8 @@ _STATUS: dict[type[errors.AppError], int] = {
     errors.SyntaxRejected: 400,
     errors.FederationRefused: 400,
     errors.QueryRejected: 400,
+    errors.Unauthenticated: 401,
+    errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.MethodNotAllowed: 405,
     errors.NotAcceptable: 406,
@@ -60,12 +62,17 @@ def problem_document(error: errors.AppError, types: str) -> dict[str, Any]:
 
 
 def problem_headers(error: errors.AppError) -> dict[str, str]:
-    """What else the status asks for: Retry-After, Allow."""
+    """What else the status asks for: Retry-After, Allow, WWW-Authenticate (RFC 6750 §3)."""
     headers = {"content-type": PROBLEM_JSON, "cache-control": "no-store", "vary": "Accept"}
     if isinstance(error, errors.Overloaded):
         headers["retry-after"] = str(error.facts["retry_after"])
     if isinstance(error, errors.MethodNotAllowed):
         headers["allow"] = ", ".join(error.facts["allowed"])
+    if isinstance(error, errors.Unauthenticated):
+        missing = error.facts["reason"] == "missing"
+        headers["www-authenticate"] = "Bearer" if missing else 'Bearer error="invalid_token"'
+    if isinstance(error, errors.Forbidden):
+        headers["www-authenticate"] = 'Bearer error="insufficient_scope"'
     return headers
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import create_engine, event, func, inspect, select, text
-from sqlalchemy.engine import Engine
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
+from app.database import Database
 from app.errors import Conflict
 from app.failpoints import failpoint
 from app.log import patches
@@ -54,7 +53,7 @@ class Commit:
         self.dataset = row.dataset
         self.author = row.author
         self.licence = row.licence
-        self.created_at = cast(datetime, row.created_at)
+        self.created_at = row.created_at
         self.source_hash = row.source_hash
         self.report = row.report
         self.added_count = row.added
@@ -85,19 +84,14 @@ class Log:
     Safe to use from several threads and, through the database, several processes.
     """
 
-    def __init__(self, url: str, diffs: Path) -> None:
-        self._engine = _engine(url)
+    def __init__(self, database: Database, diffs: Path) -> None:
+        self._database = database
         self._files = patches.PatchFiles(diffs)
         diffs.mkdir(parents=True, exist_ok=True)
-        _migrate(self._engine)
-
-    def close(self) -> None:
-        """Let go of the database."""
-        self._engine.dispose()
 
     def head(self) -> int:
         """The newest generation; 0 when nothing was ever published."""
-        with Session(self._engine) as session:
+        with self._database.session() as session:
             return session.scalar(select(func.max(CommitRow.generation))) or 0
 
     def append(self, draft: Draft, *, after: int) -> Commit:
@@ -125,7 +119,7 @@ class Log:
             diff=patch if inline else None,
         )
         failpoint("log.before-append")
-        with Session(self._engine, expire_on_commit=False) as session:
+        with self._database.session() as session:
             if (session.scalar(select(func.max(CommitRow.generation))) or 0) != after:
                 raise _moved_on(after)
             session.add(row)
@@ -139,7 +133,7 @@ class Log:
     def since(self, generation: int) -> Iterator[Commit]:
         """Commits after `generation`, in order, a page at a time."""
         while True:
-            with Session(self._engine) as session:
+            with self._database.session() as session:
                 rows = session.scalars(
                     select(CommitRow)
                     .where(CommitRow.generation > generation)
@@ -156,7 +150,7 @@ class Log:
     def sources(self) -> list[Source]:
         """The newest commit of each dataset, as the source of its present state."""
         newest = select(func.max(CommitRow.generation)).group_by(CommitRow.dataset)
-        with Session(self._engine) as session:
+        with self._database.session() as session:
             rows = session.scalars(select(CommitRow).where(CommitRow.generation.in_(newest)))
             return [
                 Source(
@@ -170,7 +164,7 @@ class Log:
 
     def newest_of(self, dataset: str) -> Commit | None:
         """The last commit to a dataset."""
-        with Session(self._engine) as session:
+        with self._database.session() as session:
             row = session.scalar(
                 select(CommitRow)
                 .where(CommitRow.dataset == dataset)
@@ -182,42 +176,3 @@ class Log:
 
 def _moved_on(after: int) -> Conflict:
     return Conflict(f"The log has moved on from generation {after}; make the diff again.")
-
-
-def utc_now() -> datetime:
-    """The time of a commit, to the second."""
-    return datetime.now(UTC).replace(microsecond=0)
-
-
-def _engine(url: str) -> Engine:
-    engine = create_engine(url)
-    if engine.dialect.name == "sqlite":
-
-        @event.listens_for(engine, "connect")
-        def _configure(connection: Any, _record: Any) -> None:
-            # A commit survives the loss of power, and readers never wait for a writer.
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.execute("PRAGMA busy_timeout=10000")
-
-    return engine
-
-
-def _migrate(engine: Engine) -> None:
-    """Bring the tables to the newest revision; Alembic is imported only if they are behind."""
-    migrations = Path(__file__).parent / "migrations"
-    newest = max(
-        file.stem.partition("_")[0] for file in (migrations / "versions").glob("[0-9]*.py")
-    )
-    with engine.begin() as connection:
-        if inspect(connection).has_table("alembic_version"):
-            found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-            if found == newest:
-                return
-        from alembic import command  # noqa: PLC0415 -- takes as long to import as all of SQLAlchemy
-        from alembic.config import Config  # noqa: PLC0415
-
-        config = Config()
-        config.set_main_option("script_location", str(migrations))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")

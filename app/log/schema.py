@@ -1,21 +1,13 @@
-"""Tables of the operations database that the log needs."""
+"""The table of the log."""
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, DateTime, Integer, LargeBinary, MetaData, String
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from datetime import datetime
 
+from sqlalchemy import JSON, BigInteger, Integer, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column
 
-class Base(DeclarativeBase):
-    """Naming conventions keep migrations the same on every database."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
+from app.database import Base, UtcDateTime
 
 
 class CommitRow(Base):
@@ -27,7 +19,7 @@ class CommitRow(Base):
     dataset: Mapped[str] = mapped_column(String(2000), index=True)
     author: Mapped[str] = mapped_column(String(2000))
     licence: Mapped[str | None] = mapped_column(String(2000))
-    created_at: Mapped[object] = mapped_column(DateTime(timezone=True))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     source_hash: Mapped[str | None] = mapped_column(String(64))
     report: Mapped[dict[str, object]] = mapped_column(JSON)
     added: Mapped[int] = mapped_column(BigInteger)

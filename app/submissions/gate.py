@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.database import utc_now
 from app.errors import Conflict, Invalid, InvalidRequest
 from app.log import Commit, Draft, Log
-from app.log.commits import utc_now
 from app.sandbox.pool import Limits, Pool
 from app.store.node import Node
 from app.submissions.report import summary

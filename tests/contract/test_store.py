@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyoxigraph import BlankNode, Literal, NamedNode, Quad, Store
 
+from app.database import Database
 from app.log import Commit, Draft, Log, catch_up
 from app.rdf.diff import Diff, to_n_quads
 from app.rdf.terms import DCAT, XSD
@@ -31,7 +32,8 @@ class Writer:
     """Appends real commits to a real log."""
 
     def __init__(self, folder: Path) -> None:
-        self.log = Log(f"sqlite:///{folder / 'log.db'}", folder / "diffs")
+        self.database = Database(f"sqlite:///{folder / 'log.db'}")
+        self.log = Log(self.database, folder / "diffs")
 
     def commit(self, added: Iterable[Quad] = (), removed: Iterable[Quad] = ()) -> Commit:
         draft = Draft(
@@ -51,7 +53,7 @@ class Writer:
 def writer(tmp_path: Path) -> Iterator[Writer]:
     one = Writer(tmp_path)
     yield one
-    one.log.close()
+    one.database.close()
 
 
 @pytest.fixture(params=[MemoryStore, DiskStore], ids=["memory", "disk"])

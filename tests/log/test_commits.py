@@ -3,24 +3,20 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.migration import MigrationContext
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import event
+from sqlalchemy.orm import Session
 
+from app.database import Database
 from app.errors import Conflict
 from app.log import Draft, Log, catch_up, commits, patches
 from app.log.commits import Commit
-from app.log.schema import Base
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -41,10 +37,8 @@ def draft(dataset: str = "http://d/1", lines: int = 1, **more: Any) -> Draft:
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> Iterator[Log]:
-    one = Log(f"sqlite:///{tmp_path / 'log.db'}", tmp_path / "diffs")
-    yield one
-    one.close()
+def log(database: Database, tmp_path: Path) -> Log:
+    return Log(database, tmp_path / "diffs")
 
 
 def test_commits_are_numbered_from_one_and_say_what_was_said(log: Log) -> None:
@@ -61,7 +55,7 @@ def test_commits_are_numbered_from_one_and_say_what_was_said(log: Log) -> None:
         assert (commit.added_count, commit.removed_count) == (2, 1)
         assert commit.added == draft(lines=2).added
         assert commit.removed == removed
-        assert commit.created_at.replace(tzinfo=UTC) == NOW
+        assert (commit.created_at, commit.created_at.tzinfo) == (NOW, UTC)
 
 
 @pytest.mark.parametrize("after", [0, 2, 5])
@@ -75,11 +69,11 @@ def test_an_append_after_another_generation_is_a_conflict(log: Log, after: int) 
 RACE = """
 import sys
 from pathlib import Path
+from app.database import Database, utc_now
 from app.errors import Conflict
 from app.log import Draft, Log
-from app.log.commits import utc_now
-folder, name, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-log = Log(f"sqlite:///{folder / 'log.db'}", folder / "diffs")
+url, folder, name, count = sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+log = Log(Database(url), folder / "diffs")
 print("ready", flush=True)
 sys.stdin.readline()
 conflicts = 0
@@ -96,11 +90,13 @@ print(conflicts)
 """
 
 
-def test_racing_processes_leave_every_commit_once_and_no_gap(log: Log, tmp_path: Path) -> None:
+def test_racing_processes_leave_every_commit_once_and_no_gap(
+    log: Log, database_url: str, tmp_path: Path
+) -> None:
     racers, each = 3, 25
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", RACE, str(tmp_path), f"racer{n}", str(each)],
+            [sys.executable, "-c", RACE, database_url, str(tmp_path), f"racer{n}", str(each)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -205,11 +201,36 @@ def test_sources_are_the_newest_commit_of_each_dataset(log: Log) -> None:
     assert log.newest_of("c") is None
 
 
-def test_a_second_log_on_the_same_database_sees_the_same(log: Log, tmp_path: Path) -> None:
+def test_a_second_log_on_the_same_database_sees_the_same(
+    log: Log, database_url: str, tmp_path: Path
+) -> None:
     log.append(draft(), after=0)
-    again = Log(f"sqlite:///{tmp_path / 'log.db'}", tmp_path / "diffs")
-    assert again.head() == 1
+    again = Database(database_url)
+    assert Log(again, tmp_path / "diffs").head() == 1
     again.close()
+
+
+def test_one_who_looked_before_the_other_committed_gets_a_conflict(
+    log: Log, database_url: str, tmp_path: Path
+) -> None:
+    """Both saw generation 0 as the newest; only the number decides."""
+    second = Database(database_url)
+    overtaken = False
+
+    def overtake(*_: Any) -> None:
+        nonlocal overtaken
+        if not overtaken:
+            overtaken = True  # before the append, which comes here too
+            log.append(draft("http://d/first"), after=0)
+
+    event.listen(Session, "before_flush", overtake)
+    try:
+        with pytest.raises(Conflict, match="moved on from generation 0"):
+            Log(second, tmp_path / "diffs").append(draft("http://d/second"), after=0)
+    finally:
+        event.remove(Session, "before_flush", overtake)
+        second.close()
+    assert [commit.dataset for commit in log.since(0)] == ["http://d/first"]
 
 
 LINE = st.from_regex(rb"<http://[a-z]{1,5}> <http://p> \"[^\n\"\\]{0,20}\" \.", fullmatch=True)
@@ -219,24 +240,3 @@ DOCUMENT = st.lists(LINE, max_size=5).map(lambda lines: b"".join(line + b"\n" fo
 @given(DOCUMENT, DOCUMENT)
 def test_a_patch_is_decoded_as_it_was_encoded(added: bytes, removed: bytes) -> None:
     assert patches.decode(patches.encode(added, removed)) == (added, removed)
-
-
-def test_migrations_go_up_down_and_match_the_schema(tmp_path: Path) -> None:
-    engine = create_engine(f"sqlite:///{tmp_path / 'fresh.db'}")
-    config = Config()
-    config.set_main_option("script_location", str(Path(commits.__file__).parent / "migrations"))
-
-    def run(step: Any, target: str) -> None:
-        with engine.begin() as connection:
-            config.attributes["connection"] = connection
-            step(config, target)
-
-    run(command.upgrade, "head")
-    with engine.connect() as connection:
-        context = MigrationContext.configure(connection)
-        assert compare_metadata(context, Base.metadata) == []
-    run(command.downgrade, "base")
-    assert set(inspect(engine).get_table_names()) <= {"alembic_version"}
-    run(command.upgrade, "head")
-    assert "commits" in inspect(engine).get_table_names()
-    engine.dispose()

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from pyoxigraph import NamedNode, Quad, RdfFormat, Store, parse, serialize
 
+from app.database import Database, utc_now
 from app.errors import (
     AppError,
     Conflict,
@@ -22,7 +23,6 @@ from app.errors import (
     SyntaxRejected,
 )
 from app.log import Commit, Draft, Log
-from app.log.commits import utc_now
 from app.rdf import media
 from app.rdf.terms import AS, PROV, type_
 from app.sandbox.pool import Limits, Pool
@@ -102,7 +102,8 @@ class House:
 async def house(tmp_path: Path, **more: Any) -> AsyncIterator[House]:
     shapes = tmp_path / "shapes.ttl"
     shapes.write_text(SHAPES)
-    log = Log(f"sqlite:///{tmp_path / 'log.db'}", tmp_path / "diffs")
+    database = Database(f"sqlite:///{tmp_path / 'log.db'}")
+    log = Log(database, tmp_path / "diffs")
     folder = tmp_path / "store"
     store = MemoryStore(folder, BASE)
     made: list[StoreNode] = []
@@ -126,7 +127,7 @@ async def house(tmp_path: Path, **more: Any) -> AsyncIterator[House]:
     finally:
         await pool.stop()
         store.close()
-        log.close()
+        database.close()
 
 
 def run(tmp_path: Path, test: Callable[[House], Coroutine[Any, Any, None]], **more: Any) -> None:
@@ -336,7 +337,8 @@ class Moving(Log):
 
 def test_a_publication_that_was_overtaken_is_compared_again(tmp_path: Path) -> None:
     async def test(house: House) -> None:
-        house.gate._log = moving = Moving(f"sqlite:///{tmp_path / 'log.db'}", tmp_path / "diffs")
+        database = Database(f"sqlite:///{tmp_path / 'log.db'}")
+        house.gate._log = moving = Moving(database, tmp_path / "diffs")
         moving.others = 2
         outcome = await house.publish(THING)
         assert outcome.commit is not None
@@ -348,7 +350,7 @@ def test_a_publication_that_was_overtaken_is_compared_again(tmp_path: Path) -> N
             await house.publish("")
         assert len(house.quads()) == 2
         await house.node.reach(moving.head())
-        moving.close()
+        database.close()
 
     run(tmp_path, test)
 

@@ -1,0 +1,104 @@
+"""Open the operations database and bring its tables up to date."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, create_engine, event, inspect, text
+from sqlalchemy.engine import URL, Engine, make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+_MIGRATING = 0x6C696665
+"""Number of the advisory lock under which PostgreSQL is migrated."""
+
+
+class Database:
+    """An open database whose tables are those of the newest migration.
+
+    Safe to share between threads. Opening it raises ConnectionError when it does not answer; an
+    error never names the password in `url`.
+    """
+
+    def __init__(self, url: str) -> None:
+        address = _with_driver(make_url(url))
+        self._engine = _engine(address)
+        try:
+            _migrate(self._engine)
+        except OperationalError as error:
+            self._engine.dispose()
+            raise ConnectionError(
+                "the operations database cannot be used: "
+                f"{address.render_as_string(hide_password=True)}: {error.orig}"
+            ) from None
+        except BaseException:
+            self._engine.dispose()
+            raise
+
+    def session(self) -> Session:
+        """A unit of work; objects stay readable after its end."""
+        return Session(self._engine, expire_on_commit=False)
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._engine.dispose()
+
+
+def _with_driver(url: URL) -> URL:
+    if url.drivername in {"postgres", "postgresql"}:
+        return url.set(drivername="postgresql+psycopg")
+    return url
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        # The unique number of a commit decides between two appenders at this level; a stricter
+        # one, if it were the server's default, would report the same as another kind of error.
+        return create_engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True)
+    engine = create_engine(url)
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        # A commit survives the loss of power, and readers never wait for a writer.
+        connection.execute("PRAGMA busy_timeout=10000")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    return engine
+
+
+def _migrate(engine: Engine) -> None:
+    """Bring the tables to the newest revision; Alembic is imported only if they are behind.
+
+    Of several processes that start at once, one migrates and the others wait for it.
+    """
+    newest = max(
+        file.stem.partition("_")[0] for file in (MIGRATIONS / "versions").glob("[0-9]*.py")
+    )
+    with engine.connect() as connection:
+        if _revision(connection) == newest:
+            return
+        from alembic import command  # noqa: PLC0415 -- takes as long to import as all of SQLAlchemy
+        from alembic.config import Config  # noqa: PLC0415
+
+        connection.rollback()
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATING})
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        connection.commit()
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return found
