@@ -17,9 +17,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.problems import Problems
+from app.api.rate_limits import RateLimits
 from app.api.records import records_router
 from app.api.records_openapi import describe_records
 from app.api.sparql import SparqlApp
+from app.api.validate import validate_router
+from app.api.validate_openapi import describe_validate
 from app.errors import AppError
 from app.pages import Pages, read_examples
 from app.profile import Profile, load_profile
@@ -27,7 +30,7 @@ from app.records.caged import CagedRunner
 from app.records.service import Records
 from app.sandbox.pool import Limits
 from app.service import Service
-from app.settings import Settings
+from app.settings import Settings, networks
 from app.sparql.endpoint import Endpoint
 from app.store.node import StoreNode
 
@@ -83,9 +86,18 @@ def create_app(settings: Settings) -> Front:
         allow_origins=["*"],
         allow_methods=["GET", "HEAD", "POST"],
         allow_headers=["*"],
-        expose_headers=["ETag", "Link", "Retry-After"],
+        expose_headers=["ETag", "Link", "RateLimit", "RateLimit-Policy", "Retry-After"],
     )
     _add_health(framework, service)
+    framework.include_router(
+        validate_router(
+            service.public_checker,
+            RateLimits(on=settings.rate_limits, trusted=networks(settings.trusted_proxies)),
+            rate=settings.validate_rate,
+            languages=profile.languages,
+            page=pages.validation_report,
+        )
+    )
     framework.include_router(records_router(records, profile, settings))
     _add_openapi(framework, profile)
     framework.include_router(pages.router)
@@ -149,7 +161,7 @@ def _add_health(framework: FastAPI, service: Service) -> None:
 
 
 def _add_openapi(framework: FastAPI, profile: Profile) -> None:
-    document = describe_records(framework.openapi(), profile)
+    document = describe_validate(describe_records(framework.openapi(), profile), profile.languages)
     text = json.dumps(document, ensure_ascii=False).encode()
 
     async def openapi() -> Response:
