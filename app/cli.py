@@ -23,6 +23,7 @@ from app.rdf import media
 from app.service import Service, open_database, open_log, store_folder
 from app.settings import Settings
 from app.store.check import Finding, check_all
+from app.submissions.checking import File
 from app.submissions.gate import Outcome, Submission
 from app.submissions.report import lines
 from app.submissions.seed import Step
@@ -66,6 +67,7 @@ def serve(
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=5,
+        proxy_headers=False,  # whom to believe is a setting of our own
     )
 
 
@@ -125,7 +127,9 @@ def validate(
     files: Files,
     shapes: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="Own shapes (Turtle) instead of ours"),
+        typer.Option(
+            exists=True, dir_okay=False, help="Own shapes, in any RDF syntax, instead of ours"
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The reports as JSON")] = False,
     language: Annotated[str, typer.Option(help="Language of the messages")] = "en",
@@ -133,7 +137,7 @@ def validate(
     """Check files against the shapes, without publishing. Exit 1 when a shape is violated."""
     settings = read_settings()
     with reported():
-        reports = asyncio.run(_validate(settings, files, shapes))
+        reports = asyncio.run(_validate(settings, files, shapes, language))
     if as_json:
         sys.stdout.write(json.dumps(reports, ensure_ascii=False, indent=2) + "\n")
     else:
@@ -144,16 +148,20 @@ def validate(
 
 
 async def _validate(
-    settings: Settings, files: list[Path], shapes: Path | None
+    settings: Settings, files: list[Path], shapes: Path | None, language: str
 ) -> dict[str, dict[str, Any]]:
-    own = await asyncio.to_thread(shapes.read_text) if shapes else None
+    own = await asyncio.to_thread(_file, shapes) if shapes else None
+    reports: dict[str, dict[str, Any]] = {}
     async with Service(settings, serving=False) as service:
-        return {
-            str(path): await service.gate.validate(
-                await asyncio.to_thread(path.read_bytes), _media_type(path), own_shapes=own
-            )
-            for path in files
-        }
+        for path in files:
+            file = await asyncio.to_thread(_file, path)
+            checked = await service.checker.check([file], shapes=own, language=language)
+            reports[str(path)] = json.loads(checked.body)
+    return reports
+
+
+def _file(path: Path) -> File:
+    return File(path.name, _media_type(path), path.read_bytes())
 
 
 @cli.command()

@@ -17,6 +17,7 @@
     ├── MethodNotAllowed
     ├── Invalid               the shapes refuse a submission (report)
     ├── Conflict              the dataset moved on
+    ├── RateLimited           one client asks too often (retry_after)
     ├── Overloaded            the waiting line is full (retry_after)
     ├── DeadlineExceeded      the work took longer than allowed
     ├── MemoryExceeded        the work needed more memory than allowed
@@ -195,6 +196,25 @@ class Conflict(AppError):
     title = "Changed in between"
 
 
+class RateLimited(AppError):
+    """One client has asked more often than is allowed; try again after `retry_after` seconds.
+
+    `quota` requests are allowed in `window` seconds; `policy` names the limit.
+    """
+
+    slug = "rate-limited"
+    title = "Too many requests"
+
+    def __init__(self, policy: str, *, quota: int, window: int, retry_after: int):
+        super().__init__(
+            f"More than {quota} requests in {window} s; try again in {retry_after} s.",
+            policy=policy,
+            quota=quota,
+            window=window,
+            retry_after=retry_after,
+        )
+
+
 class Overloaded(AppError):
     """All workers are busy and the waiting line is full; `retry_after` in seconds."""
 
@@ -214,12 +234,12 @@ class DeadlineExceeded(AppError):
     slug = "deadline"
     title = "Time limit reached"
 
-    def __init__(self, seconds: float):
-        super().__init__(
-            f"The work was stopped after {seconds:g} s. Ask for less: add a LIMIT, bind more of "
-            "the pattern, or avoid joining parts that share no variable.",
-            seconds=seconds,
+    def __init__(self, seconds: float, *, advice: str | None = None):
+        advice = advice or (
+            "Ask for less: add a LIMIT, bind more of the pattern, or avoid joining parts that "
+            "share no variable."
         )
+        super().__init__(f"The work was stopped after {seconds:g} s. {advice}", seconds=seconds)
 
 
 class MemoryExceeded(AppError):
@@ -228,12 +248,9 @@ class MemoryExceeded(AppError):
     slug = "memory"
     title = "Memory limit reached"
 
-    def __init__(self, megabytes: int):
-        super().__init__(
-            f"The work needed more than {megabytes} MB. Ask for less: avoid ORDER BY or GROUP BY "
-            "over unbounded results.",
-            megabytes=megabytes,
-        )
+    def __init__(self, megabytes: int, *, advice: str | None = None):
+        advice = advice or "Ask for less: avoid ORDER BY or GROUP BY over unbounded results."
+        super().__init__(f"The work needed more than {megabytes} MB. {advice}", megabytes=megabytes)
 
 
 class WorkerDied(AppError):

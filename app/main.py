@@ -19,9 +19,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.api.accounts import accounts_router, describe_accounts
 from app.api.graphs import GraphStoreApp
 from app.api.problems import Problems
+from app.api.rate_limits import RateLimits
 from app.api.records import records_router
 from app.api.records_openapi import describe_records
 from app.api.sparql import SparqlApp
+from app.api.validate import validate_router
+from app.api.validate_openapi import describe_validate
 from app.errors import AppError
 from app.pages import Pages, read_examples
 from app.profile import Profile, load_profile
@@ -29,7 +32,7 @@ from app.records.caged import CagedRunner
 from app.records.service import Records
 from app.sandbox.pool import Limits
 from app.service import Service
-from app.settings import Settings
+from app.settings import Settings, networks
 from app.sparql.endpoint import Endpoint
 from app.store.node import StoreNode
 
@@ -81,10 +84,27 @@ def create_app(settings: Settings) -> Front:
         allow_origins=["*"],
         allow_methods=["GET", "HEAD", "POST", "PATCH", "DELETE"],
         allow_headers=["*"],
-        expose_headers=["ETag", "Link", "Location", "Retry-After", "WWW-Authenticate"],
+        expose_headers=[
+            "ETag",
+            "Link",
+            "Location",
+            "RateLimit",
+            "RateLimit-Policy",
+            "Retry-After",
+            "WWW-Authenticate",
+        ],
     )
     _add_health(framework, service)
     framework.include_router(accounts_router(service.accounts, settings.public_url))
+    framework.include_router(
+        validate_router(
+            service.public_checker,
+            RateLimits(on=settings.rate_limits, trusted=networks(settings.trusted_proxies)),
+            rate=settings.validate_rate,
+            languages=profile.languages,
+            page=pages.validation_report,
+        )
+    )
     framework.include_router(records_router(records, profile, settings))
     _add_openapi(framework, profile)
     framework.include_router(pages.router)
@@ -151,7 +171,8 @@ def _add_health(framework: FastAPI, service: Service) -> None:
 
 
 def _add_openapi(framework: FastAPI, profile: Profile) -> None:
-    document = describe_accounts(describe_records(framework.openapi(), profile))
+    document = describe_records(framework.openapi(), profile)
+    document = describe_validate(describe_accounts(document), profile.languages)
     text = json.dumps(document, ensure_ascii=False).encode()
 
     async def openapi() -> Response:

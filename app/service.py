@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from app.accounts import Accounts
@@ -12,6 +13,7 @@ from app.settings import Settings
 from app.store.embedded import DiskStore, MemoryStore, reserved_graph
 from app.store.node import CheckpointNode, StoreNode
 from app.store.port import GraphStore
+from app.submissions.checking import Checker
 from app.submissions.gate import Gate, Rules
 from app.submissions.seed import Seed
 
@@ -40,6 +42,8 @@ class Service:
         )
         self.store, self.node = _open_node(settings, self.log, self.pool, serving=serving)
         self.gate = Gate(self.pool, self.log, self.node, rules(settings))
+        self.checker = Checker(self.pool, rules(settings))
+        self.public_checker = Checker(self.pool, public_rules(settings))
         self.seed = Seed(
             self.gate,
             self.log,
@@ -103,4 +107,15 @@ def rules(settings: Settings) -> Rules:
         skolemize=settings.skolemize,
         max_bytes=settings.submission_mb << 20,
         limits=Limits(settings.submission_seconds, settings.submission_memory_mb, "batch"),
+        ontology_dir=settings.ontology_dir,
+        shapes_dir=settings.shapes_dir,
+    )
+
+
+def public_rules(settings: Settings) -> Rules:
+    """The same for what anybody may have checked."""
+    return replace(
+        rules(settings),
+        max_bytes=settings.validate_mb << 20,
+        limits=Limits(settings.validate_seconds, settings.validate_memory_mb, "check"),
     )

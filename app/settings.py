@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
+from limits import parse
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _HERE = Path(__file__).resolve().parent.parent
+
+
+def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Networks or addresses separated by commas; raises ValueError for anything else."""
+    return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 
 class Settings(BaseSettings):
@@ -54,6 +61,24 @@ class Settings(BaseSettings):
     submission_seconds: float = Field(600.0, gt=0, description="Deadline of a submission, seconds")
     submission_memory_mb: int = Field(4096, ge=64, description="Address space of a submission, MB")
     submission_mb: int = Field(256, ge=1, description="Size of a submission, unpacked, MB")
+    validate_seconds: float = Field(
+        60.0, gt=0, description="Deadline of a check that anybody may ask for, seconds"
+    )
+    validate_memory_mb: int = Field(2048, ge=64, description="Address space of such a check, MB")
+    validate_mb: int = Field(
+        16,
+        ge=1,
+        description="Size of what anybody may have checked, unpacked, and of its report, MB",
+    )
+    validate_rate: str = Field(
+        "30/minute", description="Checks that one client address may ask for, as NUMBER/UNIT"
+    )
+    rate_limits: bool = Field(True, description="Count requests of each client address")
+    trusted_proxies: str = Field(
+        "",
+        description="Addresses or networks of proxies, separated by commas, whose X-Forwarded-For "
+        "says who the client is",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -76,6 +101,14 @@ class Settings(BaseSettings):
         kind = (self.database_url or "sqlite").partition(":")[0].partition("+")[0]
         if kind not in {"sqlite", "postgres", "postgresql"}:
             raise ValueError("LIFETEC_DATABASE_URL must begin with sqlite:// or postgresql://")
+        try:
+            parse(self.validate_rate)
+        except ValueError:
+            raise ValueError("LIFETEC_VALIDATE_RATE must be like 30/minute or 5/second") from None
+        try:
+            networks(self.trusted_proxies)
+        except ValueError as error:
+            raise ValueError(f"LIFETEC_TRUSTED_PROXIES: {error}") from None
         for name in ("ontology_dir", "shapes_dir", "seed_dir"):
             folder: Path = getattr(self, name)
             if not folder.is_dir():

@@ -50,6 +50,8 @@ ADDRESSES: Mapping[str, str] = {
     "/api/v1/types": "Entity types: labels, fields, how many of each",
     "/api/v1/{types}": "A list of records, with filters, facets, paging; see below",
     "/api/v1/{types}/{slug}": "One record",
+    "/api/v1/validate": "Check data against the shapes, ours or your own: see "
+    "[docs/validation.md](docs/validation.md)",
     "/api/v1/resource": "The record of any thing, also of a foreign one: `?iri=`",
     "/id/{type}/{slug}": "An entity's IRI: 303 to its page or document",
     "/graph/{slug}": "A dataset's IRI, which names its graph too: 303 to its page or document",
@@ -77,6 +79,7 @@ ADDRESSES: Mapping[str, str] = {
     "/context.jsonld": "The JSON-LD context of all records",
     "/openapi.json": "OpenAPI 3.1 description of the JSON interface",
     "/docs": "The same as a page, with examples",
+    "/validate": "A form for checking data",
     "/health/live": "200 as long as the process answers",
     "/health/ready": "200 when the newest published state is served, with its number; else 503",
     "/static/{path}": "Style and scripts of the pages",
@@ -341,7 +344,17 @@ def failpoints() -> str:
 
 def limits() -> str:
     """What one query may use."""
-    shown = ("query_seconds", "query_memory_mb", "query_result_mb", "query_kb", "workers", "queue")
+    return _limits(
+        "query_seconds", "query_memory_mb", "query_result_mb", "query_kb", "workers", "queue"
+    )
+
+
+def validate_limits() -> str:
+    """What one check of data may use."""
+    return _limits("validate_seconds", "validate_memory_mb", "validate_mb", "validate_rate")
+
+
+def _limits(*shown: str) -> str:
     fields = Settings.model_fields
     rows = (
         (
@@ -577,6 +590,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "settings": settings,
     "targets": targets,
     "types": types,
+    "validate-limits": validate_limits,
 }
 """What can stand between the marks of a generated part."""
 

@@ -36,6 +36,7 @@ _STATUS: dict[type[errors.AppError], int] = {
     errors.PayloadTooLarge: 413,
     errors.UnsupportedMediaType: 415,
     errors.Invalid: 422,
+    errors.RateLimited: 429,
     errors.Overloaded: 503,
     errors.DeadlineExceeded: 504,
     errors.MemoryExceeded: 503,
@@ -64,7 +65,7 @@ def problem_document(error: errors.AppError, types: str) -> dict[str, Any]:
 def problem_headers(error: errors.AppError) -> dict[str, str]:
     """What else the status asks for: Retry-After, Allow, WWW-Authenticate (RFC 6750 §3)."""
     headers = {"content-type": PROBLEM_JSON, "cache-control": "no-store", "vary": "Accept"}
-    if isinstance(error, errors.Overloaded):
+    if isinstance(error, errors.Overloaded | errors.RateLimited):
         headers["retry-after"] = str(error.facts["retry_after"])
     if isinstance(error, errors.MethodNotAllowed):
         headers["allow"] = ", ".join(error.facts["allowed"])
@@ -86,7 +87,7 @@ class Problems:
     def response(self, request: Request, error: errors.AppError) -> Response:
         """The reply to a request that failed."""
         document = problem_document(error, self._types)
-        headers = problem_headers(error)
+        headers = problem_headers(error) | getattr(request.state, "rate_limit", {})
         accept = request.headers.get("accept")
         if accept and media.negotiate(accept, (PROBLEM_JSON, media.JSON, media.HTML)) == media.HTML:
             page = self._render(request, document)

@@ -132,6 +132,7 @@ class Pages:
         add = router.add_route
         add("/", self._home, methods=["GET"])
         add("/docs", self._api, methods=["GET"])
+        add("/validate", self._validate, methods=["GET"])
         add("/static/{path:path}", self._static_file, methods=["GET"])
         add("/favicon.ico", self._favicon, methods=["GET"])
         for name in ("ontology", "profile", "shapes"):
@@ -490,7 +491,24 @@ class Pages:
         }
         return self._site.page(request, "problem_type.html", context)
 
+    async def _validate(self, request: Request) -> Response:
+        context = {
+            "report": None,
+            "current": "validate",
+            "canonical": f"{self._site.public_url}/validate",
+        }
+        return self._site.page(request, "validate.html", context)
+
     # handed to others
+
+    def validation_report(self, request: Request, report: Mapping[str, Any]) -> Response:
+        """A validation report for people; its address cannot be visited, the form's can."""
+        context = {
+            "report": report,
+            "current": "validate",
+            "in_language": lambda code: with_parameters("/validate", [("lang", code)]),
+        }
+        return self._site.page(request, "validate.html", context)
 
     async def sparql_page(self, request: Request, query: str | None = None) -> Response:
         """The query form, for browsers that come to the endpoint; `query` is run at once."""

@@ -25,23 +25,31 @@ _NORMALISED_AT_ONCE = 100_000
 
 
 def parse_rdf(
-    data: bytes, media_type: str, *, base_iri: str, max_bytes: int, max_quads: int = 20_000_000
+    data: bytes,
+    media_type: str,
+    *,
+    base_iri: str,
+    max_bytes: int,
+    max_quads: int = 20_000_000,
+    as_written: bool = False,
 ) -> Iterator[Quad]:
     """Quads of `data`, blank nodes renamed apart, literals in the engine's normal form.
 
-    `data` may be gzip-compressed. Triples are in the default graph. Raises SyntaxRejected with
+    `data` may be gzip-compressed. Triples are in the default graph. With `as_written`, literals
+    stay as they are. Raises SyntaxRejected with
     line and column where the parser knows them, UnsupportedMediaType, and PayloadTooLarge when
     more than `max_bytes` are unpacked or `max_quads` are read.
     """
     name = media.rdf_media_type(media_type)
     if name is None:
         raise UnsupportedMediaType(media_type, list(media.RDF_FORMATS))
-    text = _unpacked(data, max_bytes)
+    text = unpacked(data, max_bytes)
     if name == media.RDF_XML:
         _refuse_entities(text)
     elif name == media.JSON_LD:
         _refuse_deep_json(text)
-    return _normalised(_parsed(text, media.RDF_FORMATS[name], base_iri, max_quads))
+    quads = _parsed(text, media.RDF_FORMATS[name], base_iri, max_quads)
+    return quads if as_written else _normalised(quads)
 
 
 def _parsed(text: bytes, rdf_format: RdfFormat, base_iri: str, max_quads: int) -> Iterator[Quad]:
@@ -97,7 +105,11 @@ def _rejected(error: SyntaxError) -> SyntaxRejected:
     return SyntaxRejected(message[:500], line=error.lineno, column=error.offset)
 
 
-def _unpacked(data: bytes, max_bytes: int) -> bytes:
+def unpacked(data: bytes, max_bytes: int) -> bytes:
+    """`data`, without its gzip compression if it has one.
+
+    Raises PayloadTooLarge as soon as more than `max_bytes` come out.
+    """
     if not data.startswith(_GZIP_MAGIC):
         if len(data) > max_bytes:
             raise _too_many_bytes(max_bytes)

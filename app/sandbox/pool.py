@@ -4,7 +4,9 @@ A job starts in the *light* lane. What has not ended there within a short slice,
 more than fits the holding buffer, is heavy: it moves with its worker to the *heavy* lane, or, when
 that is full, is stopped and begun again when a heavy place is free — nothing of it has been sent
 yet. So a lookup never waits behind an aggregate for longer than a slice. *Batch* jobs
-(submissions) have a lane of their own. No lane ever has more workers busy than its size.
+(submissions) have a lane of their own, and so has the *check* of data that anybody may ask for:
+strangers wait for each other, not partners or queries for them. No lane ever has more workers busy
+than its size.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from app.sandbox import wire, worker
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-LaneName = Literal["light", "heavy", "batch"]
+LaneName = Literal["light", "heavy", "batch", "check"]
 
 _HOLD_BYTES = 1 << 20
 _AHEAD_BYTES = 1 << 20
@@ -235,6 +237,7 @@ class Pool:
         light: int,
         heavy: int,
         batch: int,
+        check: int = 1,
         queue: int,
         checkpoint: Callable[[], Checkpoint],
         preload: tuple[str, ...] = (),
@@ -243,6 +246,7 @@ class Pool:
             "light": Lane(light, queue),
             "heavy": Lane(heavy, queue),
             "batch": Lane(batch, queue),
+            "check": Lane(check, queue),
         }
         self._checkpoint = checkpoint
         self._idle: list[_Worker] = []

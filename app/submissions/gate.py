@@ -31,6 +31,20 @@ class Rules:
     skolemize: bool
     max_bytes: int
     limits: Limits
+    ontology_dir: Path | None = None
+    shapes_dir: Path | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        """What every job of this room is told."""
+        return {
+            "base_iri": self.base_iri,
+            "reserved": self.reserved_graph,
+            "shapes": [str(path) for path in self.shapes],
+            "skolemize": self.skolemize,
+            "max_bytes": self.max_bytes,
+            "ontology_dir": str(self.ontology_dir) if self.ontology_dir else None,
+            "shapes_dir": str(self.shapes_dir) if self.shapes_dir else None,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,15 +168,8 @@ class Gate:
         self, job: str, data: bytes, args: dict[str, Any], on_progress: Progress | None = None
     ) -> tuple[dict[str, Any], bytes]:
         rules = self._rules
-        common = {
-            "base_iri": rules.base_iri,
-            "reserved": rules.reserved_graph,
-            "shapes": [str(path) for path in rules.shapes],
-            "skolemize": rules.skolemize,
-            "max_bytes": rules.max_bytes,
-        }
         async with self._pool.job(
-            job, {**common, **args}, data, limits=rules.limits, on_progress=on_progress
+            job, {**rules.arguments(), **args}, data, limits=rules.limits, on_progress=on_progress
         ) as result:
             body = b"".join([chunk async for chunk in result])
             return result.header, body

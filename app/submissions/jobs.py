@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pyoxigraph import DefaultGraph, Literal, NamedNode, Quad, Store
+from pyoxigraph import BlankNode, DefaultGraph, Literal, NamedNode, Quad, Store, Triple
 
-from app.errors import InvalidRequest
+from app.errors import InvalidRequest, PayloadTooLarge, SyntaxRejected
+from app.profile import Profile, load_profile
+from app.rdf import media
 from app.rdf.diff import Diff, to_n_quads
-from app.rdf.parsing import in_graph, parse_rdf
+from app.rdf.parsing import in_graph, parse_rdf, unpacked
+from app.rdf.serialising import serialise
 from app.rdf.skolem import skolemise
-from app.rdf.terms import AS, DCAT, DCTERMS, PROV, SKOS, XSD, Subject, string, type_
+from app.rdf.terms import AS, DCAT, DCTERMS, PROV, SH, SKOS, XSD, Subject, string, type_
+from app.sandbox.findings import Findings
 from app.sandbox.worker import Cage, Reply
-from app.submissions.report import empty_report
+from app.submissions.explaining import Explainer
+from app.submissions.exports import table
+from app.submissions.lines import Source
+from app.submissions.report import empty_report, grouped, localised
 
 _MENTIONED_AT_MOST = 500_000
 
@@ -57,7 +65,7 @@ def validate(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> 
     """
     quads = list(_read(args, body))
     reply.progress(stage="validate", statements=len(quads))
-    reply.start({"report": _validated(cage, args, quads), "statements": len(quads)})
+    reply.start({"report": _validated(cage, args, body, quads), "statements": len(quads)})
 
 
 def prepare(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> None:
@@ -70,7 +78,7 @@ def prepare(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> N
     """
     quads = list(_read(args, body))
     reply.progress(stage="validate", statements=len(quads))
-    report = _validated(cage, args, quads)
+    report = _validated(cage, args, body, quads)
     if not report["conforms"]:
         reply.start({"report": report, "statements": len(quads)})
         return
@@ -95,6 +103,103 @@ def _read(args: Mapping[str, Any], body: bytes) -> Iterator[Quad]:
     return quads
 
 
+def report(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> None:
+    """A finished report on data that is not published, in `format` and `language`.
+
+    `body` is one file after the other; `files` says of each its `name` (or None), `media_type` and
+    `size`, and so does `shapes_file` of own shapes, which come last. With own shapes this is
+    SHACL and nothing else: data as written, blank nodes as such, nothing from here beside it. Else
+    the data is judged as `validate` does. `max_bytes` is for all files together when unpacked, and
+    for the report. Header: `conforms`, `counts`.
+    """
+    unpacked_files = list(_sources(args, body))
+    shapes, sources = unpacked_files[-1], [one for one in unpacked_files[:-1] if one]
+    quads = _read_all(args, sources, exact=shapes is not None)
+    reply.progress(stage="validate", statements=len(quads))
+    if shapes is not None:
+        from app.sandbox import validation  # noqa: PLC0415 -- as above
+
+        graph = validation.parse_shapes(
+            shapes.text, args["base_iri"], media_type=shapes.media_type, max_bytes=args["max_bytes"]
+        )
+        found: Findings | None = validation.validate(graph, quads, exact=True)
+    else:
+        found = _findings(cage, args, quads)
+    found = found or Findings((), _NOTHING_FOUND)
+    explainer = Explainer(_profile(cage, args), cage.store, quads, sources)
+    whole = {"per_group": None, "most_groups": None} if args["format"] == media.CSV else {}
+    result = localised(explainer.report(found.results, args["base_iri"], **whole), args["language"])
+    facts = {
+        "conforms": result["conforms"],
+        "counts": result["counts"],
+        "statements": len(quads),
+        "shapes": "own" if shapes is not None else "service",
+        "generation": cage.generation,
+    }
+    reply.start(facts)
+    reply.write(_written({**facts, **result}, found, args))
+
+
+def _sources(args: Mapping[str, Any], body: bytes) -> Iterator[Source | None]:
+    """The files, unpacked, and last the own shapes or None."""
+    at, left = 0, args["max_bytes"]
+    for file in [*args["files"], args["shapes_file"]]:
+        if file is None:
+            yield None
+            continue
+        text = unpacked(body[at : at + file["size"]], left)
+        at, left = at + file["size"], left - len(text)
+        yield Source(file["name"], file["media_type"], text)
+
+
+def _read_all(args: Mapping[str, Any], sources: list[Source], *, exact: bool) -> list[Quad]:
+    quads: dict[Quad, None] = {}
+    for source in sources:
+        try:
+            quads.update(
+                dict.fromkeys(
+                    parse_rdf(
+                        source.text,
+                        source.media_type,
+                        base_iri=args["base_iri"],
+                        max_bytes=args["max_bytes"],
+                        as_written=exact,
+                    )
+                )
+            )
+        except SyntaxRejected as error:
+            if source.name is not None:
+                error.facts["file"] = source.name
+            raise
+    if exact or not args["skolemize"]:
+        return list(quads)
+    return list(skolemise(quads, base_iri=args["base_iri"], scope=""))
+
+
+_REPORT = BlankNode()
+_NOTHING_FOUND = (
+    Triple(_REPORT, type_, SH["ValidationReport"]),
+    Triple(_REPORT, SH["conforms"], Literal(True)),
+)
+
+
+def _written(result: dict[str, Any], found: Findings, args: Mapping[str, Any]) -> bytes:
+    if args["format"] == media.CSV:
+        data = table(result).encode("utf-8", "replace")
+    elif args["format"] == media.JSON:
+        text = json.dumps(result, ensure_ascii=False, separators=(",", ":"))
+        data = text.encode("utf-8", "replace")
+    else:
+        data = serialise(found.standard, args["format"])
+    if len(data) > args["max_bytes"]:
+        raise PayloadTooLarge(
+            f"The report in this format is longer than {args['max_bytes'] / 2**20:g} MB; ask for "
+            "JSON or HTML, which sum it up, or send the data in parts.",
+            limit=args["max_bytes"],
+        )
+    return data
+
+
 def _only_dataset(quads: Iterable[Quad]) -> NamedNode:
     found = [
         quad.subject for quad in quads if quad.predicate == type_ and quad.object == DCAT["Dataset"]
@@ -107,7 +212,23 @@ def _only_dataset(quads: Iterable[Quad]) -> NamedNode:
     return found[0]
 
 
-def _validated(cage: Cage, args: Mapping[str, Any], quads: list[Quad]) -> dict[str, Any]:
+def _validated(
+    cage: Cage, args: Mapping[str, Any], body: bytes, quads: list[Quad]
+) -> dict[str, Any]:
+    """The report in all languages; explained if anything stands in the way."""
+    found = _findings(cage, args, quads)
+    if found is None:
+        return empty_report()
+    report = grouped(found.results)
+    if report["conforms"]:
+        return report
+    source = Source(None, args["media_type"], unpacked(body, args["max_bytes"]))
+    explainer = Explainer(_profile(cage, args), cage.store, quads, [source])
+    return explainer.report(found.results, args["base_iri"])
+
+
+def _findings(cage: Cage, args: Mapping[str, Any], quads: list[Quad]) -> Findings | None:
+    """What the shapes find; None without shapes."""
     # pySHACL takes most of a second to import and patches rdflib: only where it is needed.
     from app.sandbox import validation  # noqa: PLC0415
 
@@ -117,8 +238,20 @@ def _validated(cage: Cage, args: Mapping[str, Any], quads: list[Quad]) -> dict[s
     elif args["shapes"]:
         shapes = validation.shapes_graph(Path(file) for file in args["shapes"])
     else:
-        return empty_report()
+        return None
     return validation.validate(shapes, quads, _context(cage.store, quads))
+
+
+def _profile(cage: Cage, args: Mapping[str, Any]) -> Profile | None:
+    ontology, shapes = args.get("ontology_dir"), args.get("shapes_dir")
+    if ontology is None or shapes is None:
+        return None
+    made: Profile = cage.once(_load, ontology, shapes, args["base_iri"])
+    return made
+
+
+def _load(ontology: str, shapes: str, base_iri: str) -> Profile:
+    return load_profile(Path(ontology), Path(shapes), base_iri)
 
 
 def _context(store: Store, quads: list[Quad]) -> Iterator[Quad]:

@@ -65,11 +65,18 @@ def test_the_report_groups_results_by_constraint_worst_first() -> None:
         "path": "http://example.org/name",
         "constraint": "MinCount",
         "message": {"en": "Give it a name.", "nl": "Geef een naam."},
+        "fix": first["fix"],
         "total": 25,
         "results": first["results"],
     }
     assert len(first["results"]) == 20
-    assert first["results"][0] == {"focus": "http://example.org/t0", "value": None}
+    assert first["fix"]["en"] == "Add what is missing: at least 1."
+    assert first["results"][0] == {
+        "focus": "http://example.org/t0",
+        "entity": "http://example.org/t0",
+        "value": None,
+        "line": 4,
+    }
     assert (second["severity"], third["severity"]) == ("warning", "info")
     assert second["results"][0]["value"] == '"big"'
 
@@ -85,6 +92,8 @@ def test_data_without_a_fault_has_an_empty_report() -> None:
     assert report == {
         "conforms": True,
         "counts": {"violation": 0, "warning": 0, "info": 0},
+        "folded": 0,
+        "groups_total": 0,
         "groups": [],
     }
 

@@ -1,4 +1,4 @@
-"""Every command of the README, run in its order by a newcomer in an empty folder."""
+"""Every command of a document, run in its order by a newcomer in an empty folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from docs import blocks
 from tests.server.running import ROOT, RunningServer, environment
 
 
-def test_readme_walk(tmp_path: Path) -> None:
+def walk(document: str, server: RunningServer, tmp_path: Path) -> None:
+    """Run all commands of a document beside a server."""
     folder, bin_ = tmp_path / "work", tmp_path / "bin"
     folder.mkdir()
     bin_.mkdir()
@@ -23,23 +24,31 @@ def test_readme_walk(tmp_path: Path) -> None:
     script.chmod(0o755)
     bash = shutil.which("bash")
     assert bash
-    readme = blocks.runnable((ROOT / "README.md").read_text(encoding="utf-8"))
-    assert len(readme) >= 5
+    commands = blocks.runnable((ROOT / document).read_text(encoding="utf-8"))
+    assert len(commands) >= 5
+    surroundings = {
+        **environment(server.data_dir, example="on"),
+        "PATH": f"{bin_}:{os.environ['PATH']}",
+    }
+    for block in commands:
+        done = subprocess.run(
+            [bash, "-e", "-o", "pipefail", "-c", block.text.replace(blocks.SERVER, server.url)],
+            cwd=folder,
+            env=surroundings,
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+        told = done.stdout + done.stderr
+        assert done.returncode == block.exit, (block.name, told)
+        assert block.prints in " ".join(told.split()), (block.name, told)
+
+
+def test_readme_walk(tmp_path: Path) -> None:
     with RunningServer(tmp_path / "var", example="on") as server:
-        surroundings = {
-            **environment(server.data_dir, example="on"),
-            "PATH": f"{bin_}:{os.environ['PATH']}",
-        }
-        for block in readme:
-            done = subprocess.run(
-                [bash, "-e", "-o", "pipefail", "-c", block.text.replace(blocks.SERVER, server.url)],
-                cwd=folder,
-                env=surroundings,
-                capture_output=True,
-                text=True,
-                timeout=180,
-                check=False,
-            )
-            told = done.stdout + done.stderr
-            assert done.returncode == block.exit, (block.name, told)
-            assert block.prints in " ".join(told.split()), (block.name, told)
+        walk("README.md", server, tmp_path)
+
+
+def test_validation_walk(seeded: RunningServer, tmp_path: Path) -> None:
+    walk("docs/validation.md", seeded, tmp_path)
