@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -53,7 +53,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """All results of a validation, and the same as a standard sh:ValidationReport."""
+    """All results of a validation; `standard` makes the sh:ValidationReport with the same."""
 
     results: tuple[Finding, ...]
-    standard: tuple[Triple, ...]
+    standard: Callable[[], Iterable[Triple]]

@@ -178,7 +178,7 @@ class _Reader:
         wrong = list(_malformed(malformed))
         everything = [*wrong, *found.values()]
         _mark_repetitions(everything)
-        return Findings(tuple(everything), tuple(self._standard(top, wrong)))
+        return Findings(tuple(everything), lambda: self._standard(top, wrong))
 
     def _counts(self, result: Node) -> bool:
         if self._judged is None:

@@ -125,7 +125,7 @@ def report(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> No
         found: Findings | None = validation.validate(graph, quads, exact=True)
     else:
         found = _findings(cage, args, quads)
-    found = found or Findings((), _NOTHING_FOUND)
+    found = found or Findings((), _nothing_found)
     explainer = Explainer(_profile(cage, args), cage.store, quads, sources)
     whole = {"per_group": None, "most_groups": None} if args["format"] == media.CSV else {}
     result = localised(explainer.report(found.results, args["base_iri"], **whole), args["language"])
@@ -176,11 +176,10 @@ def _read_all(args: Mapping[str, Any], sources: list[Source], *, exact: bool) ->
     return list(skolemise(quads, base_iri=args["base_iri"], scope=""))
 
 
-_REPORT = BlankNode()
-_NOTHING_FOUND = (
-    Triple(_REPORT, type_, SH["ValidationReport"]),
-    Triple(_REPORT, SH["conforms"], Literal(True)),
-)
+def _nothing_found() -> Iterator[Triple]:
+    report = BlankNode()
+    yield Triple(report, type_, SH["ValidationReport"])
+    yield Triple(report, SH["conforms"], Literal(True))
 
 
 def _written(result: dict[str, Any], found: Findings, args: Mapping[str, Any]) -> bytes:
@@ -190,7 +189,7 @@ def _written(result: dict[str, Any], found: Findings, args: Mapping[str, Any]) -
         text = json.dumps(result, ensure_ascii=False, separators=(",", ":"))
         data = text.encode("utf-8", "replace")
     else:
-        data = serialise(found.standard, args["format"])
+        data = serialise(found.standard(), args["format"])
     if len(data) > args["max_bytes"]:
         raise PayloadTooLarge(
             f"The report in this format is longer than {args['max_bytes'] / 2**20:g} MB; ask for "

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urljoin
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import unescape
 
 from app.rdf import media
 
@@ -32,6 +32,11 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _JSON_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_LINE = re.compile(rb"^[ \t]*+<([^>\r\n]*+)>", re.MULTILINE)
+_XML = re.compile(
+    rb"""<!--.*?--> | \babout\s*+=\s*+(?:"(?P<double>[^"<]*+)" | '(?P<single>[^'<]*+)')""",
+    re.VERBOSE | re.DOTALL,
+)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
 
 
@@ -70,10 +75,10 @@ def _offsets(source: Source, iris: set[str], base_iri: str) -> Iterator[tuple[st
 
 
 def _in_lines(text: bytes, iris: set[str]) -> Iterator[tuple[str, int]]:
-    for iri in iris:
-        at = re.search(rb"^[ \t]*" + re.escape(f"<{iri}>".encode()), text, re.MULTILINE)
-        if at:
-            yield iri, at.start()
+    for line in _LINE.finditer(text):
+        iri = _text(line[1])
+        if iri in iris:
+            yield iri, line.start(1)
 
 
 def _in_turtle(text: bytes, iris: set[str], base_iri: str) -> Iterator[tuple[str, int]]:
@@ -155,8 +160,7 @@ def _in_json(text: bytes, iris: set[str]) -> Iterator[tuple[str, int]]:
 
 
 def _in_xml(text: bytes, iris: set[str]) -> Iterator[tuple[str, int]]:
-    for iri in iris:
-        written = re.escape(escape(iri, {'"': "&quot;"}).encode())
-        at = re.search(rb"""\babout\s*=\s*(?:"%b"|'%b')""" % (written, written), text)
-        if at and text.rfind(b"<!--", 0, at.start()) <= text.rfind(b"-->", 0, at.start()):
-            yield iri, at.start()
+    for match in _XML.finditer(text):
+        said = match["double"] or match["single"]
+        if said is not None and (iri := unescape(_text(said), {"&quot;": '"'})) in iris:
+            yield iri, match.start()
