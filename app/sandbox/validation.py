@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -23,6 +24,8 @@ from app.sandbox.batches import evaluate_in_batches
 from app.sandbox.findings import SEVERITIES, Finding, Findings, Rule, Severity
 
 evaluate_in_batches()
+# rdflib logs a traceback for each malformed literal; the report tells of them instead.
+logging.getLogger("rdflib.term").setLevel(logging.ERROR)
 
 _SEVERITIES: Final[dict[Node, Severity]] = {
     SH.Violation: "violation",
