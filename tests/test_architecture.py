@@ -183,7 +183,7 @@ TRACES = re.compile(
         [
             r"(?<![\w.:/-])/(?:work|home|root|Users|tmp)/(?!\$)[\w.]+/[\w./-]+",
             r"\b(?:index-url|extra-index-url|registry)\s*=\s*\S+",
-            r"https?://[\w.-]*(?:artifactory|nexus|jfrog|pypi\.org|pythonhosted\.org|npmjs)[\w./-]*",
+            r"--(?:hash|requirement|constraint)\S*\s+\S*https?://\S+",
             r"https?://[\w-]+(?:\.[\w-]+)*\.(?:internal|local|lan|corp)\b",
         ]
     ),
@@ -209,3 +209,12 @@ def test_no_file_carries_traces_of_the_machine_that_made_it() -> None:
         for match in TRACES.finditer(path.read_text(encoding="utf-8", errors="replace"))
     ]
     assert found == []
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+def test_a_lock_pins_by_hash_and_names_no_address(lock: str) -> None:
+    text = (ROOT / lock).read_text(encoding="utf-8")
+    pinned = re.findall(r"^[\w.-]+==\S+", text, re.MULTILINE)
+    assert len(pinned) > 20
+    assert text.count("--hash=sha256:") >= len(pinned)
+    assert "://" not in text
