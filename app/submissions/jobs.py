@@ -71,10 +71,10 @@ def validate(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> 
 def prepare(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> None:
     """Header: `report`, `statements`. Body: `added_bytes` of added quads, then the removed ones.
 
-    `args`: `dataset` (IRI, the named graph; None takes the file's own dcat:Dataset),
-    `media_type`, `base_iri`, `reserved` (IRI of the reserved graph), `shapes` (paths), `author`,
-    `licence`, `time`, `skolemize`, `max_bytes`. The diff is against the checkpoint; the report
-    comes first, and with a violation there is no diff.
+    `args`: `dataset` (IRI of the dataset, which is the named graph), `media_type`, `base_iri`,
+    `reserved` (IRI of the reserved graph), `shapes` (paths), `author`, `licence`, `time`,
+    `skolemize`, `max_bytes`. The diff is against the checkpoint; the report comes first, and with
+    a violation there is no diff.
     """
     quads = list(_read(args, body))
     reply.progress(stage="validate", statements=len(quads))
