@@ -17,6 +17,8 @@
     ├── MethodNotAllowed
     ├── Invalid               the shapes refuse a submission (report)
     ├── Conflict              the dataset moved on
+    ├── PreconditionFailed    the dataset is not of the generation that the caller insists on
+    ├── KeyReused             another request had this Idempotency-Key
     ├── RateLimited           one client asks too often (retry_after)
     ├── Overloaded            the waiting line is full (retry_after)
     ├── DeadlineExceeded      the work took longer than allowed
@@ -194,6 +196,36 @@ class Conflict(AppError):
 
     slug = "conflict"
     title = "Changed in between"
+
+
+class PreconditionFailed(AppError):
+    """A dataset is not of the generation that the caller named; `found` is what it is of."""
+
+    slug = "precondition-failed"
+    title = "Changed since you looked"
+
+    def __init__(self, dataset: str, *, expected: int, found: int):
+        super().__init__(
+            f"<{dataset}> is of generation {found}, not {expected}. Read it again, make your "
+            "change anew, and send it with the generation that you then see.",
+            dataset=dataset,
+            expected=expected,
+            found=found,
+        )
+
+
+class KeyReused(AppError):
+    """Something else was sent with this Idempotency-Key; `submission` is what became of it."""
+
+    slug = "idempotency-key-reused"
+    title = "Idempotency-Key used before"
+
+    def __init__(self, submission: str):
+        super().__init__(
+            "Something else was sent with this Idempotency-Key before. Take a new one for each "
+            "submission, and the same one only to send the same again.",
+            submission=submission,
+        )
 
 
 class RateLimited(AppError):

@@ -7,6 +7,10 @@ import signal
 from typing import Final
 
 FAILPOINTS: Final = (
+    "submission.source-written",
+    "submission.received",
+    "submission.validated",
+    "submission.waiting",
     "log.diff-file-written",
     "log.before-append",
     "log.appended",
@@ -15,6 +19,7 @@ FAILPOINTS: Final = (
     "store.marked",
     "store.checkpoint-unnamed",
     "store.checkpoint-named",
+    "submission.published",
 )
 
 

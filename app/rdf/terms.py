@@ -57,6 +57,8 @@ VOID = Namespace("http://rdfs.org/ns/void#")
 SD = Namespace("http://www.w3.org/ns/sparql-service-description#")
 FORMATS = Namespace("http://www.w3.org/ns/formats/")
 SPEX = Namespace("https://purl.expasy.org/sparql-examples/ontology#")
+SPDX = Namespace("http://spdx.org/rdf/terms#")
+VCARD = Namespace("http://www.w3.org/2006/vcard/ns#")
 LT = Namespace("https://w3id.org/lifetec/ontology#")
 PF = Namespace("https://w3id.org/lifetec/profile#")
 
@@ -86,8 +88,9 @@ PREFIXES: dict[str, str] = {
     "sd": SD,
     "sh": SH,
     "skos": SKOS,
+    "spdx": SPDX,
     "spex": SPEX,
-    "vcard": "http://www.w3.org/2006/vcard/ns#",
+    "vcard": VCARD,
     "void": VOID,
     "xsd": XSD,
 }

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from app.database import utc_now
-from app.errors import Conflict, Invalid, InvalidRequest
-from app.log import Commit, Draft, Log
+from app.errors import Conflict, Invalid, InvalidRequest, PreconditionFailed
+from app.log import Commit, Draft, Log, MovedOn
 from app.sandbox.pool import Limits, Pool
 from app.store.node import Node
+from app.submissions.provenance import Provenance
 from app.submissions.report import summary
+from app.submissions.states import Mode
 
-_ATTEMPTS = 10
+_ATTEMPTS = 20
 
 Progress = Callable[[dict[str, Any]], None]
 
@@ -48,25 +53,105 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Submission:
-    """Data that somebody wants to be the whole of a dataset."""
+class File:
+    """A file as it was sent; its content may be compressed with gzip."""
+
+    name: str | None
+    media_type: str
+    data: bytes
+
+    def facts(self) -> dict[str, Any]:
+        """What a job is told of it."""
+        return {"name": self.name, "media_type": self.media_type, "size": len(self.data)}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What somebody wants to be done to a dataset.
+
+    `data` holds the `files` one after the other; of an update it is the text, of a revert the
+    statements to add and then those to remove (N-Quads), `added_bytes` of the first. `graphs` are
+    the only ones that an update may change, None for all. `names` says what may be minted, None
+    for the operator, who may everything. `expects` are the generations that datasets must be of.
+    `description` (N-Triples) is all that the service shall say of `described`; None if the data
+    itself describes its dataset.
+    """
 
     dataset: str
     author: str
     licence: str | None
     data: bytes
-    media_type: str
+    files: Sequence[Mapping[str, Any]] = ()
+    mode: Mode = Mode.REPLACE
+    added_bytes: int = 0
+    graphs: Sequence[str] | None = None
+    names: Mapping[str, Any] | None = None
+    force: bool = False
+    expects: Mapping[str, int] = field(default_factory=dict)
+    description: str | None = None
+    described: Sequence[str] = ()
     kinds: Sequence[str] = ()
+    submission: str | None = None
+
+    @staticmethod
+    def of_file(dataset: str, author: str, licence: str | None, file: File, **more: Any) -> Change:
+        """The wish that a file be the whole of a dataset, unless `more` says otherwise."""
+        return Change(dataset, author, licence, file.data, (file.facts(),), **more)
 
     @property
     def source_hash(self) -> str:
         """SHA-256 of the data as it was sent."""
         return hashlib.sha256(self.data).hexdigest()
 
+    def arguments(self) -> dict[str, Any]:
+        """What the job is told of it; see `preparing.prepare`."""
+        patch = self.mode is Mode.REVERT
+        return {
+            "mode": "patch" if patch else self.mode.value,
+            "dataset": self.dataset,
+            "files": [dict(file) for file in self.files],
+            "added_bytes": self.added_bytes,
+            "graphs": None if self.graphs is None else list(self.graphs),
+            "names": None if self.names is None else dict(self.names),
+            "force": self.force,
+            "description": self.description,
+            "described": list(self.described),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a change comes to, compared with the graph as of `generation`.
+
+    `datasets` are the graphs whose statements change, `entities` the IRIs of what is changed in
+    them; `withdrawn` entities are no longer described by anybody.
+    """
+
+    report: dict[str, Any]
+    statements: int
+    added: bytes
+    removed: bytes
+    entities: tuple[str, ...]
+    datasets: tuple[str, ...]
+    withdrawn: int
+    generation: int
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed)
+
+    def refuse_violations(self) -> None:
+        """Raise Invalid with the report if a shape is violated."""
+        if not self.report["conforms"]:
+            raise Invalid(
+                f"{self.report['counts']['violation']} violations of the shapes; the report says "
+                "what to change. Nothing was published.",
+                report=self.report,
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a submission; `commit` is None when it changed nothing."""
+    """What became of a change; `commit` is None when it changed nothing."""
 
     report: dict[str, Any]
     statements: int
@@ -82,87 +167,164 @@ class Gate:
         self._node = node
         self._rules = rules
 
+    @property
+    def rules(self) -> Rules:
+        """What submissions are held to."""
+        return self._rules
+
     async def describe(self, data: bytes, media_type: str) -> dict[str, Any]:
         """What a file with exactly one dcat:Dataset says of it: see `jobs.describe`."""
         header, _ = await self._job("submissions.describe", data, {"media_type": media_type})
         return header
 
-    async def validate(
-        self,
-        data: bytes,
-        media_type: str,
-        *,
-        own_shapes: str | None = None,
-        on_progress: Progress | None = None,
-    ) -> dict[str, Any]:
-        """The report on data that is not published; `own_shapes` (Turtle) replaces ours."""
-        args = {"media_type": media_type, "own_shapes": own_shapes}
-        header, _ = await self._job("submissions.validate", data, args, on_progress)
-        report: dict[str, Any] = header["report"]
-        return report
+    async def explain(self, added: bytes, removed: bytes, **args: Any) -> dict[str, Any]:
+        """A difference in plain words, by entity and field: see `jobs.explain_diff`."""
+        header, _ = await self._job(
+            "submissions.explain_diff", added + removed, {"added_bytes": len(added), **args}
+        )
+        return header
 
     async def publish(
         self,
-        submission: Submission,
+        change: Change,
         *,
         even_unchanged: bool = False,
         on_progress: Progress | None = None,
     ) -> Outcome:
-        """Make `submission` the whole of its dataset.
+        """Make a change, all of it or nothing.
 
         What changes nothing is no commit, unless `even_unchanged`: then one with an empty diff
         records the source that was last seen.
 
         Returns when the log has the commit and this node shows it. Raises Invalid with the report
-        when a shape is violated, SyntaxRejected and the other refusals of the parser, and
-        Conflict if others publish faster than this can be compared. What it raises changed
-        nothing.
+        when a shape is violated, SyntaxRejected and the other refusals of the parser, NotYours,
+        StillReferenced, PreconditionFailed, and Conflict if others publish faster than this can be
+        compared. What it raises changed nothing.
         """
-        self._refuse_reserved(submission.dataset)
+        prepared = await self.prepare(change, on_progress)
+        prepared.refuse_violations()
+        prepared, commit = await self.append(
+            change, prepared, even_unchanged=even_unchanged, on_progress=on_progress
+        )
+        return Outcome(prepared.report, prepared.statements, commit)
+
+    async def prepare(self, change: Change, on_progress: Progress | None = None) -> Prepared:
+        """Validate a change and compare it with the newest graph; nothing is published."""
+        self._refuse_reserved(change)
+        head = await asyncio.to_thread(self._log.head)
+        await asyncio.to_thread(self._refuse_unexpected, change)
+        await self._node.reach(head)
+        args = {**change.arguments(), "time": utc_now().strftime("%Y-%m-%dT%H:%M:%SZ")}
+        header, body = await self._job("submissions.prepare", change.data, args, on_progress)
+        added, removed = header["added_bytes"], header["removed_bytes"]
+        entities = body[added + removed :].decode()
+        return Prepared(
+            report=header["report"],
+            statements=header["statements"],
+            added=body[:added],
+            removed=body[added : added + removed],
+            entities=tuple(entities.split("\n")[:-1]) if entities else (),
+            datasets=tuple(header["datasets"]) or (change.dataset,),
+            withdrawn=header["withdrawn"],
+            generation=header["generation"],
+        )
+
+    async def append(
+        self,
+        change: Change,
+        prepared: Prepared,
+        *,
+        even_unchanged: bool = False,
+        also: Callable[[Session, int], None] | None = None,
+        on_progress: Progress | None = None,
+    ) -> tuple[Prepared, Commit | None]:
+        """Append a change as it was prepared, or prepared anew if what it rests on has moved on.
+
+        `also` is done in the transaction of the commit, with its generation; if there is nothing
+        to change, there is neither. See `publish`.
+        """
         for _ in range(_ATTEMPTS):
-            await self._node.reach(await asyncio.to_thread(self._log.head))
-            after = self._node.checkpoint().generation
-            header, diff = await self._prepare(submission, on_progress)
-            report = header["report"]
-            if not report["conforms"]:
-                raise Invalid(
-                    f"{report['counts']['violation']} violations of the shapes; the report says "
-                    "what to change. Nothing was published.",
-                    report=report,
-                )
-            if not diff and not even_unchanged:
-                return Outcome(report, header["statements"], None)
-            draft = _draft(submission, report, diff, header["added_bytes"])
+            head = await asyncio.to_thread(self._log.head)
+            await asyncio.to_thread(self._refuse_unexpected, change)
+            if await asyncio.to_thread(self._disturbed, prepared):
+                prepared = await self.prepare(change, on_progress)
+                prepared.refuse_violations()
+                continue
+            if not prepared and not even_unchanged:
+                return prepared, None
+            draft = self._draft(change, prepared, head + 1)
+            within = None if also is None else partial(_with_generation, also, head + 1)
             try:
-                commit = await asyncio.to_thread(self._log.append, draft, after=after)
-            except Conflict:
+                commit = await asyncio.to_thread(self._log.append, draft, after=head, also=within)
+            except MovedOn:
                 continue
             await self._node.reach(commit.generation)
-            return Outcome(report, header["statements"], commit)
+            return prepared, commit
         raise Conflict("Others publish at the same time; try again in a moment.")
 
-    def _refuse_reserved(self, dataset: str) -> None:
-        """What a file says of its dataset lands in the reserved graph, so the name matters."""
-        base, reserved = self._rules.base_iri, self._rules.reserved_graph
-        ours = dataset.startswith(base) and not dataset.startswith(f"{base}graph/")
-        if ours or dataset.split("#", maxsplit=1)[0] == reserved:
-            raise InvalidRequest(
-                f"<{dataset}> belongs to the service itself; a dataset's IRI begins with "
-                f"{base}graph/ and the name of its partner.",
-                field="dataset",
-            )
+    def _refuse_unexpected(self, change: Change) -> None:
+        for dataset, generation in change.expects.items():
+            newest = self._log.newest_of(dataset)
+            found = newest.generation if newest else 0
+            if found != generation:
+                raise PreconditionFailed(dataset, expected=generation, found=found)
 
-    async def _prepare(
-        self, submission: Submission, on_progress: Progress | None
-    ) -> tuple[dict[str, Any], bytes]:
-        args = {
-            "dataset": submission.dataset,
-            "author": submission.author,
-            "licence": submission.licence,
-            "media_type": submission.media_type,
-            "time": utc_now().strftime("%Y-%m-%dT%H:%M:%SZ"),
-        }
-        return await self._job("submissions.prepare", submission.data, args, on_progress)
+    def _disturbed(self, prepared: Prepared) -> bool:
+        """Whether a commit since then touches the same datasets, or took away an entity.
+
+        What other datasets add disturbs nobody; what they take away may be referred to here.
+        """
+        return any(
+            commit.report.get("withdrawn") or not set(commit.datasets).isdisjoint(prepared.datasets)
+            for commit in self._log.since(prepared.generation)
+        )
+
+    def _draft(self, change: Change, prepared: Prepared, generation: int) -> Draft:
+        now = utc_now()
+        provenance = Provenance(
+            base_iri=self._rules.base_iri,
+            graph=self._rules.reserved_graph,
+            generation=generation,
+            time=now,
+            datasets=prepared.datasets,
+            author=change.author,
+            licence=change.licence,
+            source_hash=change.source_hash,
+            submission=change.submission,
+            counts=prepared.report["counts"],
+            added=prepared.added.count(b"\n"),
+            removed=prepared.removed.count(b"\n"),
+            entities=prepared.entities,
+        )
+        # A source that changed nothing leaves no trace in the graph.
+        said = provenance.n_quads() if prepared else b""
+        return Draft(
+            datasets=prepared.datasets,
+            author=change.author,
+            licence=change.licence,
+            source_hash=change.source_hash,
+            report={
+                **summary(prepared.report),
+                "kinds": list(change.kinds),
+                "withdrawn": prepared.withdrawn,
+            },
+            created_at=now,
+            added=_sorted(prepared.added, said),
+            removed=prepared.removed,
+            submission=change.submission,
+        )
+
+    def _refuse_reserved(self, change: Change) -> None:
+        """What the service says of itself is written by the service."""
+        base, reserved = self._rules.base_iri, self._rules.reserved_graph
+        for name in (change.dataset, *(change.graphs or ())):
+            ours = name.startswith(base) and not name.startswith(f"{base}graph/")
+            if ours or name.split("#", maxsplit=1)[0] == reserved:
+                raise InvalidRequest(
+                    f"<{name}> belongs to the service itself; a dataset's IRI begins with "
+                    f"{base}graph/ and the name of its partner.",
+                    field="dataset",
+                )
 
     async def _job(
         self, job: str, data: bytes, args: dict[str, Any], on_progress: Progress | None = None
@@ -175,14 +337,13 @@ class Gate:
             return result.header, body
 
 
-def _draft(submission: Submission, report: dict[str, Any], diff: bytes, added_bytes: int) -> Draft:
-    return Draft(
-        dataset=submission.dataset,
-        author=submission.author,
-        licence=submission.licence,
-        source_hash=submission.source_hash,
-        report={**summary(report), "kinds": list(submission.kinds)},
-        created_at=utc_now(),
-        added=diff[:added_bytes],
-        removed=diff[added_bytes:],
-    )
+def _with_generation(
+    also: Callable[[Session, int], None], generation: int, session: Session
+) -> None:
+    also(session, generation)
+
+
+def _sorted(*documents: bytes) -> bytes:
+    """N-Quads documents as one, a line per quad in order."""
+    lines: Iterable[bytes] = b"".join(documents).splitlines(keepends=True)
+    return b"".join(sorted(lines))
