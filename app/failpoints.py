@@ -7,7 +7,7 @@ import signal
 from typing import Final
 
 FAILPOINTS: Final = (
-    "log.diff-file-written",
+    "log.diff-written",
     "log.before-append",
     "log.appended",
     "store.before-data",

@@ -177,7 +177,7 @@ class Gate:
 
 def _draft(submission: Submission, report: dict[str, Any], diff: bytes, added_bytes: int) -> Draft:
     return Draft(
-        dataset=submission.dataset,
+        datasets=(submission.dataset,),
         author=submission.author,
         licence=submission.licence,
         source_hash=submission.source_hash,
