@@ -11,7 +11,7 @@ FAILPOINTS: Final = (
     "submission.received",
     "submission.validated",
     "submission.waiting",
-    "log.diff-file-written",
+    "log.diff-written",
     "log.before-append",
     "log.appended",
     "store.before-data",

@@ -77,7 +77,7 @@ def open_database(settings: Settings) -> Database:
 
 def open_log(settings: Settings, database: Database) -> Log:
     """The commit log of a data directory."""
-    return Log(database, settings.data_dir / "diffs")
+    return Log(database, database.blobs("diffs", settings.data_dir / "diffs", suffix=".rdfp.z"))
 
 
 def store_folder(settings: Settings) -> Path:

@@ -88,7 +88,7 @@ ADDRESSES: Mapping[str, str] = {
 """Every address, and what is there; `{types}` stands for each collection of the profile."""
 
 FAILPOINT_TEXTS: Mapping[str, str] = {
-    "log.diff-file-written": "a large diff lies in its file, synced; the log does not know it yet",
+    "log.diff-written": "a large diff is on disk; the log does not know it yet",
     "log.before-append": "all is ready, the row is not written",
     "log.appended": "the commit is in the log; no follower has it",
     "store.before-data": "the store is about to apply the commit",

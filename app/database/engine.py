@@ -10,6 +10,8 @@ from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from app.database.blobs import Blobs, FileBlobs, TableBlobs
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 _MIGRATING = 0x6C696665
@@ -41,6 +43,16 @@ class Database:
     def session(self) -> Session:
         """A unit of work; objects stay readable after its end."""
         return Session(self._engine, expire_on_commit=False)
+
+    def blobs(self, room: str, folder: Path, suffix: str = "") -> Blobs:
+        """Where a room keeps what is too large for its tables.
+
+        Beside SQLite these are files in `folder` whose names end in `suffix`. Nodes that share a
+        PostgreSQL may share nothing else, so there they lie in a table.
+        """
+        if self._engine.dialect.name == "sqlite":
+            return FileBlobs(folder, suffix)
+        return TableBlobs(self.session, room)
 
     def close(self) -> None:
         """Let go of all connections."""

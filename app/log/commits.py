@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
-from app.database import Database
+from app.database import Blobs, Database
+from app.database.blobs import digest_of
 from app.errors import Conflict
 from app.failpoints import failpoint
 from app.log import patches
-from app.log.schema import CommitRow
+from app.log.schema import CommitDatasetRow, CommitRow
 
 _PAGE = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What is to be appended: who says what about which dataset, and the net diff (N-Quads)."""
+    """What is to be appended: who says what in which datasets, and the net diff (N-Quads).
 
-    dataset: str
+    The datasets are those whose statements change, each once and the one that is meant first;
+    `submission` is the id of what was submitted.
+    """
+
+    datasets: tuple[str, ...]
     author: str
     licence: str | None
     source_hash: str | None
@@ -33,6 +38,15 @@ class Draft:
     created_at: datetime
     added: bytes
     removed: bytes
+    submission: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.datasets or len(set(self.datasets)) < len(self.datasets):
+            raise ValueError(f"a commit names its datasets, each once: {self.datasets}")
+
+
+class MovedOn(Exception):
+    """The log has a commit that the appender has not seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +62,24 @@ class Source:
 class Commit:
     """One row of the log; the diff is read when asked for."""
 
-    def __init__(self, row: CommitRow, files: patches.PatchFiles) -> None:
+    def __init__(self, row: CommitRow, blobs: Blobs) -> None:
         self.generation = row.generation
-        self.dataset = row.dataset
+        self.datasets = tuple(one.dataset for one in row.datasets)
         self.author = row.author
         self.licence = row.licence
         self.created_at = row.created_at
         self.source_hash = row.source_hash
+        self.submission = row.submission
         self.report = row.report
         self.added_count = row.added
         self.removed_count = row.removed
         self._hash = row.diff_hash
         self._patch = row.diff
-        self._files = files
+        self._blobs = blobs
 
     @cached_property
     def _diff(self) -> tuple[bytes, bytes]:
-        patch = self._patch if self._patch is not None else self._files.read(self._hash)
+        patch = self._patch if self._patch is not None else self._blobs.read(self._hash)
         return patches.decode(patch)
 
     @property
@@ -84,51 +99,62 @@ class Log:
     Safe to use from several threads and, through the database, several processes.
     """
 
-    def __init__(self, database: Database, diffs: Path) -> None:
+    def __init__(self, database: Database, blobs: Blobs) -> None:
         self._database = database
-        self._files = patches.PatchFiles(diffs)
-        diffs.mkdir(parents=True, exist_ok=True)
+        self._blobs = blobs
 
     def head(self) -> int:
         """The newest generation; 0 when nothing was ever published."""
         with self._database.session() as session:
             return session.scalar(select(func.max(CommitRow.generation))) or 0
 
-    def append(self, draft: Draft, *, after: int) -> Commit:
+    def append(
+        self, draft: Draft, *, after: int, also: Callable[[Session], None] | None = None
+    ) -> Commit:
         """Append as generation `after` + 1.
 
-        Raises Conflict when the log has moved on from `after`: the diff was made against a graph
-        that is no longer the newest, so make it again.
+        `also` is called in the same transaction: what it writes is there exactly when the commit
+        is, and what it raises leaves neither.
+
+        Raises MovedOn when `after` is no longer the newest: look whether the diff still holds, or
+        make it again. Raises Conflict when the draft's submission is in the log already.
         """
         patch = patches.encode(draft.added, draft.removed)
-        name = patches.digest(patch)
         inline = len(patch) <= patches.INLINE_BYTES
         if not inline:
-            self._files.write(name, patch)
+            self._blobs.write(patch)
+            failpoint("log.diff-written")
         row = CommitRow(
             generation=after + 1,
-            dataset=draft.dataset,
+            datasets=[
+                CommitDatasetRow(dataset=d, position=n) for n, d in enumerate(draft.datasets)
+            ],
             author=draft.author,
             licence=draft.licence,
             created_at=draft.created_at,
             source_hash=draft.source_hash,
+            submission=draft.submission,
             report=draft.report,
             added=draft.added.count(b"\n"),
             removed=draft.removed.count(b"\n"),
-            diff_hash=name,
+            diff_hash=digest_of(patch),
             diff=patch if inline else None,
         )
         failpoint("log.before-append")
         with self._database.session() as session:
+            _refuse_again(session, draft.submission)
             if (session.scalar(select(func.max(CommitRow.generation))) or 0) != after:
                 raise _moved_on(after)
             session.add(row)
             try:
-                session.commit()
+                session.flush()
             except IntegrityError:
                 raise _moved_on(after) from None
+            if also:
+                also(session)
+            session.commit()
         failpoint("log.appended")
-        return Commit(row, self._files)
+        return Commit(row, self._blobs)
 
     def since(self, generation: int) -> Iterator[Commit]:
         """Commits after `generation`, in order, a page at a time."""
@@ -142,37 +168,53 @@ class Log:
                 ).all()
                 session.expunge_all()
             for row in rows:
-                yield Commit(row, self._files)
+                yield Commit(row, self._blobs)
                 generation = row.generation
             if len(rows) < _PAGE:
                 return
 
     def sources(self) -> list[Source]:
         """The newest commit of each dataset, as the source of its present state."""
-        newest = select(func.max(CommitRow.generation)).group_by(CommitRow.dataset)
+        newest = (
+            select(CommitDatasetRow.dataset, func.max(CommitDatasetRow.generation).label("number"))
+            .group_by(CommitDatasetRow.dataset)
+            .subquery()
+        )
         with self._database.session() as session:
-            rows = session.scalars(select(CommitRow).where(CommitRow.generation.in_(newest)))
+            rows = session.execute(
+                select(newest.c.dataset, CommitRow.author, CommitRow.source_hash, CommitRow.report)
+                .join(CommitRow, CommitRow.generation == newest.c.number)
+                .order_by(CommitRow.generation, newest.c.dataset)
+            )
             return [
-                Source(
-                    row.dataset,
-                    row.author,
-                    row.source_hash,
-                    tuple(cast(list[str], row.report.get("kinds", []))),
-                )
-                for row in rows
+                Source(dataset, author, name, tuple(cast(list[str], report.get("kinds", []))))
+                for dataset, author, name, report in rows
             ]
+
+    def commit(self, generation: int) -> Commit | None:
+        """The commit of this number, if there is one."""
+        with self._database.session() as session:
+            row = session.get(CommitRow, generation)
+            return Commit(row, self._blobs) if row else None
 
     def newest_of(self, dataset: str) -> Commit | None:
         """The last commit to a dataset."""
         with self._database.session() as session:
             row = session.scalar(
                 select(CommitRow)
-                .where(CommitRow.dataset == dataset)
+                .join(CommitDatasetRow)
+                .where(CommitDatasetRow.dataset == dataset)
                 .order_by(CommitRow.generation.desc())
                 .limit(1)
             )
-            return Commit(row, self._files) if row else None
+            return Commit(row, self._blobs) if row else None
 
 
-def _moved_on(after: int) -> Conflict:
-    return Conflict(f"The log has moved on from generation {after}; make the diff again.")
+def _refuse_again(session: Session, submission: str | None) -> None:
+    said = select(CommitRow.generation).where(CommitRow.submission == submission)
+    if submission and (generation := session.scalar(said)):
+        raise Conflict(f"Submission {submission} was published already, as commit {generation}.")
+
+
+def _moved_on(after: int) -> MovedOn:
+    return MovedOn(f"the log has moved on from generation {after}")

@@ -33,11 +33,11 @@ class Writer:
 
     def __init__(self, folder: Path) -> None:
         self.database = Database(f"sqlite:///{folder / 'log.db'}")
-        self.log = Log(self.database, folder / "diffs")
+        self.log = Log(self.database, self.database.blobs("diffs", folder / "diffs"))
 
     def commit(self, added: Iterable[Quad] = (), removed: Iterable[Quad] = ()) -> Commit:
         draft = Draft(
-            dataset=G.value,
+            datasets=(G.value,),
             author=f"{BASE}id/partner/one",
             licence=None,
             source_hash=None,

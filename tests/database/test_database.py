@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -14,10 +15,10 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, create_engine, inspect, text
 
-import app.accounts.schema
-import app.log.schema  # noqa: F401 -- the tables of the rooms
+import app.accounts.schema  # noqa: F401 -- the tables of the rooms
 from app.database import Base, Database, UtcDateTime
 from app.database.engine import MIGRATIONS
+from app.log import Log
 
 
 @pytest.fixture
@@ -47,25 +48,38 @@ def test_migrations_go_up_down_and_match_the_tables(engine: Engine) -> None:
     assert "commits" in inspect(engine).get_table_names()
 
 
-def test_a_database_of_the_first_revision_keeps_its_commits(
-    engine: Engine, database_url: str
+def test_a_database_of_an_earlier_revision_keeps_its_commits(
+    engine: Engine, database_url: str, tmp_path: Path
 ) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
+    patch = zlib.compress(b'A <http://s> <http://p> "o" <http://g> .')
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        connection.execute(
-            text(
-                "INSERT INTO commits (generation, dataset, author, created_at, report, added, "
-                "removed, diff_hash) VALUES (1, 'd', 'a', '2026-01-02 03:04:05', '{}', 0, 0, 'h')"
+        command.upgrade(config, "0002")
+        for generation, dataset in enumerate(("d", "e", "d"), start=1):
+            connection.execute(
+                text(
+                    "INSERT INTO commits (generation, dataset, author, created_at, report, added, "
+                    "removed, diff_hash, diff) VALUES (:generation, :dataset, 'a', "
+                    "'2026-01-02 03:04:05', '{}', 1, 0, 'h', :patch)"
+                ),
+                {"generation": generation, "dataset": dataset, "patch": patch},
             )
-        )
-    Database(database_url).close()
-    with engine.connect() as connection:
-        assert connection.execute(text("SELECT generation, dataset FROM commits")).all() == [
-            (1, "d")
-        ]
+    database = Database(database_url)
+    log = Log(database, database.blobs("diffs", tmp_path))
+    assert [commit.datasets for commit in log.since(0)] == [("d",), ("e",), ("d",)]
+    assert {source.dataset for source in log.sources()} == {"d", "e"}
+    first = log.commit(1)
+    assert first is not None
+    assert first.added == b'<http://s> <http://p> "o" <http://g> .\n'
+    assert first.submission is None
+    database.close()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0002")
+        found = connection.execute(text("SELECT dataset FROM commits ORDER BY generation"))
+        assert found.scalars().all() == ["d", "e", "d"]
 
 
 OPEN = """

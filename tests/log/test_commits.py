@@ -10,13 +10,17 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import event
+from sqlalchemy import event, func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from app.accounts.schema import KeyRow, PartnerRow
 from app.database import Database
-from app.errors import Conflict
-from app.log import Draft, Log, catch_up, commits, patches
+from app.database.blobs import digest_of
+from app.errors import Conflict, NotFound
+from app.log import Draft, Log, MovedOn, catch_up, commits, patches
 from app.log.commits import Commit
+from app.log.schema import CommitRow
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -24,7 +28,7 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 def draft(dataset: str = "http://d/1", lines: int = 1, **more: Any) -> Draft:
     added = b"".join(b'<http://s/%d> <http://p> "%d" <http://g> .\n' % (n, n) for n in range(lines))
     facts: dict[str, Any] = {
-        "dataset": dataset,
+        "datasets": (dataset,),
         "author": "http://a",
         "licence": "http://l",
         "source_hash": "h",
@@ -36,9 +40,13 @@ def draft(dataset: str = "http://d/1", lines: int = 1, **more: Any) -> Draft:
     return Draft(**{**facts, **more})
 
 
+def open_log(database: Database, folder: Path) -> Log:
+    return Log(database, database.blobs("diffs", folder / "diffs"))
+
+
 @pytest.fixture
 def log(database: Database, tmp_path: Path) -> Log:
-    return Log(database, tmp_path / "diffs")
+    return open_log(database, tmp_path)
 
 
 def test_commits_are_numbered_from_one_and_say_what_was_said(log: Log) -> None:
@@ -49,7 +57,11 @@ def test_commits_are_numbered_from_one_and_say_what_was_said(log: Log) -> None:
     assert log.head() == 2
     (kept,) = log.since(1)
     for commit in (given_back, kept):
-        assert (commit.generation, commit.dataset, commit.author) == (2, "http://d/1", "http://a")
+        assert (commit.generation, commit.datasets, commit.author) == (
+            2,
+            ("http://d/1",),
+            "http://a",
+        )
         assert (commit.licence, commit.source_hash) == ("http://l", "h")
         assert commit.report == {"kinds": ["http://k"]}
         assert (commit.added_count, commit.removed_count) == (2, 1)
@@ -61,7 +73,7 @@ def test_commits_are_numbered_from_one_and_say_what_was_said(log: Log) -> None:
 @pytest.mark.parametrize("after", [0, 2, 5])
 def test_an_append_after_another_generation_is_a_conflict(log: Log, after: int) -> None:
     log.append(draft(), after=0)
-    with pytest.raises(Conflict, match=f"moved on from generation {after}"):
+    with pytest.raises(MovedOn, match=f"moved on from generation {after}"):
         log.append(draft(), after=after)
     assert log.head() == 1
 
@@ -70,10 +82,10 @@ RACE = """
 import sys
 from pathlib import Path
 from app.database import Database, utc_now
-from app.errors import Conflict
-from app.log import Draft, Log
+from app.log import Draft, Log, MovedOn
 url, folder, name, count = sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
-log = Log(Database(url), folder / "diffs")
+database = Database(url)
+log = Log(database, database.blobs("diffs", folder / "diffs"))
 print("ready", flush=True)
 sys.stdin.readline()
 conflicts = 0
@@ -81,10 +93,10 @@ for number in range(count):
     while True:
         try:
             added = f"<http://{name}/{number}> <http://p> <http://o> <http://g> .\\n".encode()
-            draft = Draft(name, name, None, None, {}, utc_now(), added, b"")
+            draft = Draft((name,), name, None, None, {}, utc_now(), added, b"")
             log.append(draft, after=log.head())
             break
-        except Conflict:
+        except MovedOn:
             conflicts += 1
 print(conflicts)
 """
@@ -114,7 +126,7 @@ def test_racing_processes_leave_every_commit_once_and_no_gap(
     found = list(log.since(0))
     assert conflicts > 0, "the processes did not meet, so nothing was proved"
     assert [commit.generation for commit in found] == list(range(1, racers * each + 1))
-    said = {(c.dataset, c.added) for c in found}
+    said = {(c.datasets, c.added) for c in found}
     assert len(said) == racers * each
 
 
@@ -160,33 +172,50 @@ def incompressible(count: int) -> bytes:
     )
 
 
-def test_a_large_diff_lies_in_a_file_named_by_its_hash(log: Log, tmp_path: Path) -> None:
+class Shelf:
+    """Blobs that are counted, and can be lost."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    def write(self, data: bytes) -> str:
+        self.kept[digest_of(data)] = data
+        return digest_of(data)
+
+    def read(self, digest: str) -> bytes:
+        return self.kept[digest]
+
+    def delete(self, digest: str) -> None:
+        del self.kept[digest]
+
+
+def test_a_large_diff_is_a_blob_and_a_small_one_is_not(database: Database) -> None:
+    shelf = Shelf()
+    log = Log(database, shelf)
+    log.append(draft(lines=10), after=0)
+    assert shelf.kept == {}
+    data = incompressible(3_000)
+    log.append(draft(added=data), after=1)
+    log.append(draft(added=data), after=2)
+    (patch,) = shelf.kept.values()
+    assert len(patch) > patches.INLINE_BYTES
+    for commit in log.since(1):
+        assert (commit.added, commit.added_count) == (data, 3_000)
+    shelf.kept.clear()
+    with pytest.raises(LookupError):
+        _ = next(log.since(1)).added
+
+
+def test_nodes_that_share_a_database_share_large_diffs(
+    log: Log, database_url: str, tmp_path: Path
+) -> None:
     data = incompressible(3_000)
     log.append(draft(added=data), after=0)
-    (file,) = (tmp_path / "diffs").rglob("*.rdfp.z")
-    assert file.name.split(".")[0] == patches.digest(file.read_bytes())
-    assert file.stat().st_size > patches.INLINE_BYTES
-    (commit,) = log.since(0)
-    assert (commit.added, commit.added_count) == (data, 3_000)
-    log.append(draft(added=data), after=1)
-    assert len(list((tmp_path / "diffs").rglob("*"))) == 2  # its folder and itself: no remains
-
-
-def test_a_small_diff_needs_no_file(log: Log, tmp_path: Path) -> None:
-    log.append(draft(lines=10), after=0)
-    assert list((tmp_path / "diffs").iterdir()) == []
-
-
-@pytest.mark.parametrize("at", [0, 1000, -1])
-def test_a_damaged_file_is_noticed(log: Log, tmp_path: Path, at: int) -> None:
-    log.append(draft(added=incompressible(3_000)), after=0)
-    (file,) = (tmp_path / "diffs").rglob("*.rdfp.z")
-    data = bytearray(file.read_bytes())
-    data[at] ^= 1
-    file.write_bytes(data)
-    (commit,) = log.since(0)
-    with pytest.raises(ValueError, match="damaged"):
-        _ = commit.added
+    second = Database(database_url)
+    elsewhere = tmp_path if database_url.startswith("sqlite") else tmp_path / "other"
+    (commit,) = open_log(second, elsewhere).since(0)
+    assert commit.added == data
+    second.close()
 
 
 def test_sources_are_the_newest_commit_of_each_dataset(log: Log) -> None:
@@ -201,12 +230,93 @@ def test_sources_are_the_newest_commit_of_each_dataset(log: Log) -> None:
     assert log.newest_of("c") is None
 
 
+def test_a_commit_of_several_datasets_is_the_newest_of_each(log: Log) -> None:
+    log.append(draft("http://d/2", source_hash="1"), after=0)
+    names = ("http://d/2", "http://d/1", "http://d/3")
+    given_back = log.append(draft(datasets=names, source_hash="2"), after=1)
+    log.append(draft("http://d/3", source_hash="3"), after=2)
+    kept = log.commit(2)
+    assert kept is not None
+    assert kept.datasets == given_back.datasets == names
+    assert [commit.datasets for commit in log.since(0)] == [names[:1], names, names[2:]]
+    newest = {name: commit.generation for name in names if (commit := log.newest_of(name))}
+    assert newest == {"http://d/1": 2, "http://d/2": 2, "http://d/3": 3}
+    assert {source.dataset: source.hash for source in log.sources()} == {
+        "http://d/1": "2",
+        "http://d/2": "2",
+        "http://d/3": "3",
+    }
+
+
+@pytest.mark.parametrize("datasets", [(), ("http://d/1", "http://d/2", "http://d/1")])
+def test_a_commit_names_its_datasets_each_once(datasets: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="each once"):
+        draft(datasets=datasets)
+
+
+def test_a_commit_is_found_by_its_number(log: Log) -> None:
+    log.append(draft(submission="s1"), after=0)
+    found = log.commit(1)
+    assert found is not None
+    assert (found.generation, found.submission, found.added_count) == (1, "s1", 1)
+    assert log.commit(0) is log.commit(2) is None
+
+
+def test_a_submission_is_published_once(log: Log) -> None:
+    log.append(draft(), after=0)
+    log.append(draft(), after=1)  # many have none
+    log.append(draft(submission="s1"), after=2)
+    for after in (2, 3):
+        with pytest.raises(Conflict, match="s1 was published already, as commit 3"):
+            log.append(draft(submission="s1"), after=after)
+    assert log.append(draft(submission="s2"), after=3).submission == "s2"
+
+
+def test_what_else_is_written_is_there_exactly_when_the_commit_is(
+    log: Log, database: Database
+) -> None:
+    """Partners stand for what a caller may want to write in the same act."""
+
+    def add(session: Session) -> None:
+        assert session.scalar(select(func.count(CommitRow.generation))) == 1
+        session.add(PartnerRow(slug="p", names={}, contact="c", trusted=False, created_at=NOW))
+
+    def partners() -> int:
+        with database.session() as session:
+            return session.scalar(select(func.count(PartnerRow.slug))) or 0
+
+    def add_and_fail(session: Session) -> None:
+        add(session)
+        session.flush()
+        raise NotFound("no such submission")
+
+    with pytest.raises(NotFound, match="no such submission"):
+        log.append(draft(), after=0, also=add_and_fail)
+    assert (log.head(), partners()) == (0, 0)
+    log.append(draft(), after=0, also=add)
+    assert (log.head(), partners()) == (1, 1)
+    with pytest.raises(MovedOn):
+        log.append(draft(), after=0, also=add_and_fail)
+    assert (log.head(), partners()) == (1, 1)
+
+
+def test_what_the_database_refuses_of_it_is_not_taken_for_a_conflict(
+    log: Log, database: Database
+) -> None:
+    def add(session: Session) -> None:
+        session.add(KeyRow(id="k", hash="h", role="reader", partner="nobody", created_at=NOW))
+
+    with pytest.raises(IntegrityError):
+        log.append(draft(), after=0, also=add)
+    assert log.head() == 0
+
+
 def test_a_second_log_on_the_same_database_sees_the_same(
     log: Log, database_url: str, tmp_path: Path
 ) -> None:
     log.append(draft(), after=0)
     again = Database(database_url)
-    assert Log(again, tmp_path / "diffs").head() == 1
+    assert open_log(again, tmp_path).head() == 1
     again.close()
 
 
@@ -225,12 +335,12 @@ def test_one_who_looked_before_the_other_committed_gets_a_conflict(
 
     event.listen(Session, "before_flush", overtake)
     try:
-        with pytest.raises(Conflict, match="moved on from generation 0"):
-            Log(second, tmp_path / "diffs").append(draft("http://d/second"), after=0)
+        with pytest.raises(MovedOn, match="moved on from generation 0"):
+            open_log(second, tmp_path).append(draft("http://d/second"), after=0)
     finally:
         event.remove(Session, "before_flush", overtake)
         second.close()
-    assert [commit.dataset for commit in log.since(0)] == ["http://d/first"]
+    assert [commit.datasets for commit in log.since(0)] == [("http://d/first",)]
 
 
 LINE = st.from_regex(rb"<http://[a-z]{1,5}> <http://p> \"[^\n\"\\]{0,20}\" \.", fullmatch=True)

@@ -42,7 +42,7 @@ def test_killed_load_is_whole_or_nothing(
     dumped = lifetec(var, "dump", **bare)  # the first to open the store again: it catches up
     assert dumped.returncode == 0, dumped.stderr
     statements = dumped.stdout.count("<http://example.org/p>")
-    published = failpoint not in {"log.diff-file-written", "log.before-append"}
+    published = failpoint not in {"log.diff-written", "log.before-append"}
     assert statements == (MANY if published else 10)
     checked = lifetec(var, "check", **bare)
     assert checked.returncode == 0, checked.stdout

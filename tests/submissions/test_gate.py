@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from pyoxigraph import NamedNode, Quad, RdfFormat, Store, parse, serialize
+from sqlalchemy.orm import Session
 
 from app.database import Database, utc_now
 from app.errors import (
@@ -103,7 +104,7 @@ async def house(tmp_path: Path, **more: Any) -> AsyncIterator[House]:
     shapes = tmp_path / "shapes.ttl"
     shapes.write_text(SHAPES)
     database = Database(f"sqlite:///{tmp_path / 'log.db'}")
-    log = Log(database, tmp_path / "diffs")
+    log = Log(database, database.blobs("diffs", tmp_path / "diffs"))
     folder = tmp_path / "store"
     store = MemoryStore(folder, BASE)
     made: list[StoreNode] = []
@@ -147,7 +148,7 @@ def test_a_publication_is_a_commit_that_the_store_shows(tmp_path: Path) -> None:
         assert house.log.head() == house.node.checkpoint().generation == 1
         assert len(house.quads()) == 2
         (kept,) = house.log.since(0)
-        assert (kept.dataset, kept.author, kept.licence) == (ONE, AUTHOR, LICENCE)
+        assert (kept.datasets, kept.author, kept.licence) == ((ONE,), AUTHOR, LICENCE)
         said = house.said(f"{BASE}commit/1")
         assert said["type"] == {PROV["Activity"].value}
         assert said["generated"] == {ONE}
@@ -325,20 +326,22 @@ class Moving(Log):
 
     others = 0
 
-    def append(self, draft: Draft, *, after: int) -> Commit:
+    def append(
+        self, draft: Draft, *, after: int, also: Callable[[Session], None] | None = None
+    ) -> Commit:
         if self.others:
             self.others -= 1
             line = b'<http://x> <http://p> "%d" <http://g> .\n' % self.others
             super().append(
-                Draft("http://g", "http://o", None, None, {}, utc_now(), line, b""), after=after
+                Draft(("http://g",), "http://o", None, None, {}, utc_now(), line, b""), after=after
             )
-        return super().append(draft, after=after)
+        return super().append(draft, after=after, also=also)
 
 
 def test_a_publication_that_was_overtaken_is_compared_again(tmp_path: Path) -> None:
     async def test(house: House) -> None:
         database = Database(f"sqlite:///{tmp_path / 'log.db'}")
-        house.gate._log = moving = Moving(database, tmp_path / "diffs")
+        house.gate._log = moving = Moving(database, database.blobs("diffs", tmp_path / "diffs"))
         moving.others = 2
         outcome = await house.publish(THING)
         assert outcome.commit is not None
@@ -427,7 +430,7 @@ def test_seed_files_come_after_what_they_need_and_only_once(tmp_path: Path) -> N
     async def test(house: House) -> None:
         folder = seed_folder(tmp_path)
         await seed(house, folder).load(quiet)
-        order = [commit.dataset.rpartition("/")[2] for commit in house.log.since(0)]
+        order = [commit.datasets[0].rpartition("/")[2] for commit in house.log.since(0)]
         assert sorted(order) == ["base", "near", "partners"]
         assert order.index("partners") < order.index("base") < order.index("near")
         assert {commit.author for commit in house.log.since(0)} == {f"{BASE}id/partner/p"}
@@ -437,7 +440,7 @@ def test_seed_files_come_after_what_they_need_and_only_once(tmp_path: Path) -> N
         (folder / "b.ttl").write_text(changed)
         (outcome,) = await seed(house, folder).load(quiet)
         assert outcome.commit is not None
-        assert outcome.commit.dataset == f"{BASE}graph/seed/base"
+        assert outcome.commit.datasets == (f"{BASE}graph/seed/base",)
         assert outcome.commit.removed_count == 0
 
     run(tmp_path, test)
