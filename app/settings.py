@@ -61,6 +61,12 @@ class Settings(BaseSettings):
     submission_seconds: float = Field(600.0, gt=0, description="Deadline of a submission, seconds")
     submission_memory_mb: int = Field(4096, ge=64, description="Address space of a submission, MB")
     submission_mb: int = Field(256, ge=1, description="Size of a submission, unpacked, MB")
+    submission_wait_mb: int = Field(
+        4, ge=0, description="Size up to which a request waits for what becomes of it, MB"
+    )
+    submission_wait_seconds: float = Field(
+        60.0, gt=0, description="How long it waits; then it is answered 202, seconds"
+    )
     validate_seconds: float = Field(
         60.0, gt=0, description="Deadline of a check that anybody may ask for, seconds"
     )
