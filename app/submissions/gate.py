@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pyoxigraph import Literal, NamedNode, Quad
+
 from app.database import utc_now
 from app.errors import Conflict, Invalid, InvalidRequest
 from app.log import Commit, Draft, Log
+from app.rdf.terms import DCTERMS, PROV, XSD, n_quad, string, type_
 from app.sandbox.pool import Limits, Pool
 from app.store.node import Node
 from app.submissions.report import summary
 
 _ATTEMPTS = 10
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 Progress = Callable[[dict[str, Any]], None]
 
@@ -87,20 +91,6 @@ class Gate:
         header, _ = await self._job("submissions.describe", data, {"media_type": media_type})
         return header
 
-    async def validate(
-        self,
-        data: bytes,
-        media_type: str,
-        *,
-        own_shapes: str | None = None,
-        on_progress: Progress | None = None,
-    ) -> dict[str, Any]:
-        """The report on data that is not published; `own_shapes` (Turtle) replaces ours."""
-        args = {"media_type": media_type, "own_shapes": own_shapes}
-        header, _ = await self._job("submissions.validate", data, args, on_progress)
-        report: dict[str, Any] = header["report"]
-        return report
-
     async def publish(
         self,
         submission: Submission,
@@ -122,7 +112,7 @@ class Gate:
         for _ in range(_ATTEMPTS):
             await self._node.reach(await asyncio.to_thread(self._log.head))
             after = self._node.checkpoint().generation
-            header, diff = await self._prepare(submission, on_progress)
+            header, body = await self._prepare(submission, on_progress)
             report = header["report"]
             if not report["conforms"]:
                 raise Invalid(
@@ -130,9 +120,10 @@ class Gate:
                     "what to change. Nothing was published.",
                     report=report,
                 )
+            diff = body[: header["added_bytes"] + header["removed_bytes"]]
             if not diff and not even_unchanged:
                 return Outcome(report, header["statements"], None)
-            draft = _draft(submission, report, diff, header["added_bytes"])
+            draft = self._draft(submission, header, diff)
             try:
                 commit = await asyncio.to_thread(self._log.append, draft, after=after)
             except Conflict:
@@ -155,12 +146,15 @@ class Gate:
     async def _prepare(
         self, submission: Submission, on_progress: Progress | None
     ) -> tuple[dict[str, Any], bytes]:
+        file = {"name": None, "media_type": submission.media_type, "size": len(submission.data)}
         args = {
+            "mode": "replace",
             "dataset": submission.dataset,
-            "author": submission.author,
-            "licence": submission.licence,
-            "media_type": submission.media_type,
-            "time": utc_now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "files": [file],
+            "names": None,
+            "force": True,
+            "description": None,
+            "time": utc_now().strftime(_TIME),
         }
         return await self._job("submissions.prepare", submission.data, args, on_progress)
 
@@ -174,15 +168,40 @@ class Gate:
             body = b"".join([chunk async for chunk in result])
             return result.header, body
 
+    def _draft(self, submission: Submission, header: Mapping[str, Any], diff: bytes) -> Draft:
+        at, now = header["added_bytes"], utc_now()
+        added, removed = diff[:at], diff[at:]
+        if diff:
+            counts = added.count(b"\n"), removed.count(b"\n")
+            said = self._provenance(
+                submission, header["generation"] + 1, now.strftime(_TIME), counts
+            )
+            added = b"".join(sorted([*added.splitlines(keepends=True), *said]))
+        return Draft(
+            dataset=submission.dataset,
+            author=submission.author,
+            licence=submission.licence,
+            source_hash=submission.source_hash,
+            report={**summary(header["report"]), "kinds": list(submission.kinds)},
+            created_at=now,
+            added=added,
+            removed=removed,
+        )
 
-def _draft(submission: Submission, report: dict[str, Any], diff: bytes, added_bytes: int) -> Draft:
-    return Draft(
-        dataset=submission.dataset,
-        author=submission.author,
-        licence=submission.licence,
-        source_hash=submission.source_hash,
-        report={**summary(report), "kinds": list(submission.kinds)},
-        created_at=utc_now(),
-        added=diff[:added_bytes],
-        removed=diff[added_bytes:],
-    )
+    def _provenance(
+        self, submission: Submission, generation: int, time: str, counts: tuple[int, int]
+    ) -> list[bytes]:
+        """What the reserved graph will say of the commit, a line of N-Quads each."""
+        commit = NamedNode(f"{self._rules.base_iri}commit/{generation}")
+        text = "{} statements added, {} removed".format(*counts)
+        said: list[tuple[NamedNode, NamedNode | Literal]] = [
+            (type_, PROV["Activity"]),
+            (PROV["endedAtTime"], Literal(time, datatype=XSD["dateTime"])),
+            (PROV["generated"], NamedNode(submission.dataset)),
+            (PROV["wasAssociatedWith"], NamedNode(submission.author)),
+            (DCTERMS["description"], string(text, "en")),
+        ]
+        if submission.licence:
+            said.append((DCTERMS["license"], NamedNode(submission.licence)))
+        graph = NamedNode(self._rules.reserved_graph)
+        return [f"{n_quad(Quad(commit, *one, graph))}\n".encode() for one in said]
