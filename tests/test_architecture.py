@@ -94,10 +94,10 @@ def test_only_the_cage_imports_what_patches_the_process(package: str) -> None:
 
 
 def test_the_server_does_not_import_the_validator_by_any_way() -> None:
-    """`submissions.jobs` imports it inside a function, which only a worker calls."""
+    """`submissions.judging` imports it inside functions, which only a worker calls."""
     direct = imports().find_modules_that_directly_import("app.sandbox.validation")
-    assert direct == {"app.submissions.jobs"}
-    tree = ast.parse((ROOT / "app/submissions/jobs.py").read_text())
+    assert direct == {"app.submissions.judging"}
+    tree = ast.parse((ROOT / "app/submissions/judging.py").read_text())
     at_the_top = [
         ast.unparse(node) for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)
     ]
