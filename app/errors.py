@@ -18,9 +18,9 @@
     ├── MethodNotAllowed
     ├── Invalid               the shapes refuse a submission (report)
     ├── Conflict              the dataset moved on
+    │   └── StillReferenced   others refer to what is to be removed (references, total)
     ├── PreconditionFailed    the dataset is not of the generation that the caller insists on
     ├── KeyReused             another request had this Idempotency-Key
-    │   └── StillReferenced   others refer to what is to be removed (references, total)
     ├── RateLimited           one client asks too often (retry_after)
     ├── Overloaded            the waiting line is full (retry_after)
     ├── DeadlineExceeded      the work took longer than allowed
@@ -242,6 +242,8 @@ class KeyReused(AppError):
             "submission, and the same one only to send the same again.",
             submission=submission,
         )
+
+
 class StillReferenced(Conflict):
     """Entities are to be removed to which statements that stay refer.
 

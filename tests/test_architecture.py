@@ -17,7 +17,7 @@ COMMANDS = {"app.cli", "app.cli_accounts"}
 FRONTS = {"app.api", "app.pages", "app.main", "app.console", *COMMANDS, "app.__main__"}
 PUT_TOGETHER = "app.service"
 GROUND = {"app.errors", "app.failpoints", "app.rdf"}
-BASEMENT = {"app.profile", "app.database", "app.log", "app.store", "app.sandbox"}
+BASEMENT = {"app.profile", "app.database", "app.log", "app.store", "app.sandbox", "app.jobs"}
 ROOMS = {"app.sparql", "app.submissions", "app.records", "app.importers", "app.accounts"}
 
 
@@ -64,6 +64,7 @@ def test_imports_point_one_way() -> None:
             "app.database": GROUND,
             "app.log": {"app.database", *GROUND},
             "app.sandbox": GROUND,
+            "app.jobs": {"app.database", *GROUND},
             "app.store": {"app.log", "app.sandbox", *GROUND},
             **dict.fromkeys(ROOMS, below),
             "app.api": {*ROOMS, *below, "app.settings"},

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 
 from app.api.bearer import SCHEME
 from app.api.openapi import PROBLEM, Json, list_, number, object_, or_null, query, text
-from app.api.submissions import ADDRESS, DIFF_FORMATS, MOST_LISTED, PATCH, REPORT_FORMATS, SENT_MODES
+from app.api.submissions import (
+    ADDRESS,
+    DIFF_FORMATS,
+    MOST_LISTED,
+    PATCH,
+    REPORT_FORMATS,
+    SENT_MODES,
+)
 from app.rdf import media
 from app.sandbox.findings import SEVERITIES
 from app.submissions.states import Mode, State

@@ -18,7 +18,8 @@ from app.api.uploads import Part, read_parts
 from app.errors import InvalidRequest, NotAcceptable
 from app.rdf import media
 from app.records.service import nearest
-from app.submissions.checking import FORMATS, Checked, Checker, File
+from app.submissions.checking import FORMATS, Checked, Checker
+from app.submissions.gate import File
 
 ADDRESS = "/api/v1/validate"
 """Where data is checked."""

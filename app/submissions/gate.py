@@ -111,6 +111,7 @@ class Change:
             "dataset": self.dataset,
             "files": [dict(file) for file in self.files],
             "added_bytes": self.added_bytes,
+            "datasets": list(self.graphs or (self.dataset,)),
             "graphs": None if self.graphs is None else list(self.graphs),
             "names": None if self.names is None else dict(self.names),
             "force": self.force,

@@ -31,8 +31,8 @@ from app.sandbox.pool import Limits, Pool
 from app.store.check import check_all
 from app.store.embedded import MemoryStore, reserved_graph
 from app.store.node import StoreNode
-from app.submissions.checking import Checker, File
-from app.submissions.gate import Gate, Outcome, Rules, Submission
+from app.submissions.checking import Checker
+from app.submissions.gate import Change, File, Gate, Outcome, Rules
 from app.submissions.seed import Seed
 
 BASE = "https://example.org/"
@@ -74,7 +74,9 @@ class House:
         raw = isinstance(turtle, bytes)
         data = turtle if isinstance(turtle, bytes) else (PREFIXES + turtle).encode()
         assert raw or media_type in {media.TURTLE, media.TRIG}
-        return await self.gate.publish(Submission(dataset, AUTHOR, licence, data, media_type))
+        return await self.gate.publish(
+            Change.of_file(dataset, AUTHOR, licence, File(None, media_type, data))
+        )
 
     def quads(self, dataset: str = ONE) -> set[Quad]:
         return set(self.store.graph(NamedNode(dataset)))
