@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -180,10 +181,11 @@ class Gate:
 
     async def explain(self, added: bytes, removed: bytes, **args: Any) -> dict[str, Any]:
         """A difference in plain words, by entity and field: see `jobs.explain_diff`."""
-        header, _ = await self._job(
+        _, body = await self._job(
             "submissions.explain_diff", added + removed, {"added_bytes": len(added), **args}
         )
-        return header
+        found: dict[str, Any] = json.loads(body)
+        return found
 
     async def publish(
         self,
