@@ -80,20 +80,41 @@ def entity_of(iri: NamedNode) -> NamedNode:
     return NamedNode(thing) if hash_ else iri
 
 
-def touched_descriptions(after: After, base_iri: str) -> dict[GraphName, set[Quad]]:
-    """Graph → the whole descriptions there, as they will be, of all that the change touches.
+class Touched:
+    """What a change touches, by graph: the subjects of its quads, and what these are parts of."""
 
-    The description of an entity holds its fragments and the blank nodes that it leads to, to any
-    depth; whatever is touched in one of these touches the entity.
-    """
-    found: dict[GraphName, set[Quad]] = {}
-    touched: dict[GraphName, set[Subject]] = defaultdict(set)
-    for quad in (*after.diff.added, *after.diff.removed):
-        touched[quad.graph_name].add(quad.subject)
-    for graph, subjects in touched.items():
-        nodes = _with_owners(after, subjects, graph, base_iri)
-        found[graph] = set(_described(after, nodes, graph, base_iri))
-    return found
+    def __init__(self, after: After, base_iri: str) -> None:
+        self._after = after
+        self._base_iri = base_iri
+        subjects: dict[GraphName, set[Subject]] = defaultdict(set)
+        for quad in (*after.diff.added, *after.diff.removed):
+            subjects[quad.graph_name].add(quad.subject)
+        self._nodes = {
+            graph: _with_owners(after, found, graph, base_iri) for graph, found in subjects.items()
+        }
+
+    def entities(self, *, without: GraphName) -> set[NamedNode]:
+        """The entities whose descriptions change, in any graph but one."""
+        return {
+            entity_of(node)
+            for graph, nodes in self._nodes.items()
+            for node in nodes
+            if graph != without
+            and isinstance(node, NamedNode)
+            and not is_part(node, self._base_iri)
+        }
+
+    def descriptions(self, *, without: GraphName) -> list[set[Quad]]:
+        """For each graph but one the whole descriptions, as they will be, of what is touched.
+
+        The description of an entity holds its fragments and the blank nodes that it leads to, to
+        any depth.
+        """
+        return [
+            set(_described(self._after, nodes, graph, self._base_iri))
+            for graph, nodes in self._nodes.items()
+            if graph != without
+        ]
 
 
 def _with_owners(

@@ -17,7 +17,7 @@ from app.rdf.skolem import skolemise
 from app.rdf.terms import GraphName, Subject
 from app.sandbox.worker import Cage, Reply
 from app.submissions import reading
-from app.submissions.change import After, entity_of, is_part, touched_descriptions
+from app.submissions.change import After, Touched, entity_of, is_part
 from app.submissions.claims import CLAIMS, claims
 from app.submissions.judging import judged
 from app.submissions.lines import Source
@@ -59,7 +59,8 @@ class Preparation:
         sent = self._read()
         reply.progress(stage="validate", statements=sent.count)
         after = After(self._store, sent.diff)
-        report = self._report(sent, after)
+        touched = Touched(after, self._base_iri)
+        report = self._report(sent, after, touched)
         reply.progress(stage="compare", statements=sent.count)
         gone = withdrawn(after, self._base_iri)
         if report["conforms"] and not self._args["force"]:
@@ -71,7 +72,8 @@ class Preparation:
             tombstones(gone, sent.diff, self._store, self._reserved, self._args["time"]),
         )
         added, removed = to_n_quads(diff.added), to_n_quads(diff.removed)
-        changed = "".join(f"{iri}\n" for iri in self._changed(diff)).encode()
+        entities = touched.entities(without=self._reserved)
+        changed = "".join(sorted(f"{entity.value}\n" for entity in entities)).encode()
         reply.start(
             {
                 "report": report,
@@ -222,13 +224,11 @@ class Preparation:
 
     # what comes of it
 
-    def _report(self, sent: _Sent, after: After) -> dict[str, Any]:
+    def _report(self, sent: _Sent, after: After, touched: Touched) -> dict[str, Any]:
         """On all that was sent, or, where that is a change, on all that it touches."""
-        if sent.given is not None:
-            graphs: Collection[Collection[Quad]] = [sent.given]
-        else:
-            touched = touched_descriptions(after, self._base_iri)
-            graphs = [quads for graph, quads in touched.items() if graph != self._reserved]
+        graphs = (
+            [sent.given] if sent.given is not None else touched.descriptions(without=self._reserved)
+        )
         return judged(self._cage, self._args, graphs, after.about, list(sent.sources))
 
     def _datasets(self, diff: Diff) -> list[str]:
@@ -236,17 +236,6 @@ class Preparation:
         names = {name_of(graph, self._base_iri) for graph in graphs}
         target = self._args["dataset"]
         return [target, *sorted(names - {target})] if target else sorted(names)
-
-    def _changed(self, diff: Diff) -> list[str]:
-        return sorted(
-            {
-                entity_of(quad.subject).value
-                for quad in (*diff.added, *diff.removed)
-                if quad.graph_name != self._reserved
-                and isinstance(quad.subject, NamedNode)
-                and not is_part(quad.subject, self._base_iri)
-            }
-        )
 
 
 def _together(*diffs: Diff) -> Diff:
