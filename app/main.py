@@ -25,6 +25,7 @@ from app.api.records_openapi import describe_records
 from app.api.sparql import SparqlApp
 from app.api.submissions import SubmissionDoor, submissions_router
 from app.api.submissions_openapi import describe_submissions
+from app.api.update import UpdateApp
 from app.api.validate import validate_router
 from app.api.validate_openapi import describe_validate
 from app.errors import AppError
@@ -136,9 +137,19 @@ def create_app(settings: Settings) -> Front:
         page=pages.sparql_page,
     )
     graphs = GraphStoreApp(
-        endpoint, problems=problems, max_result_bytes=settings.query_result_mb << 20
+        endpoint,
+        service.log,
+        door,
+        address=f"{settings.public_url}/graphs",
+        union=union,
+        problems=problems,
+        max_bytes=settings.submission_mb << 20,
+        max_result_bytes=settings.query_result_mb << 20,
     )
-    return Front(framework, {"/sparql": sparql, "/graphs": graphs})
+    update = UpdateApp(
+        door, union=union, problems=problems, max_update_bytes=settings.update_kb << 10
+    )
+    return Front(framework, {"/sparql": sparql, "/sparql/update": update, "/graphs": graphs})
 
 
 def _lifespan(service: Service) -> Any:
