@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
 _SECONDS = 60
@@ -75,10 +76,11 @@ class Postgres:
             self._server.wait(_SECONDS)
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def new_database(self) -> str:
-        """URL of an empty database, as an operator would write it."""
+    def new_database(self, like: str | None = None) -> str:
+        """URL of an empty database, as an operator would write it, or of a copy of another."""
         name = f"test{next(self._numbers)}"
-        self._execute(f"CREATE DATABASE {name}")
+        template = make_url(like).database if like else "template1"
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self._url(name)
 
     def _url(self, name: str) -> str:
