@@ -144,7 +144,8 @@ LEADS = (
     'BIND("a\\u0022" AS ?q)', 'BIND("a" AS ?q)', "BIND(1 AS ?q)", "{}", "OPTIONAL{}", "{}UNION{}",
     "?s <http://e/p>?true", "?s <http://e/p>?o.", "?s <http://e/p> _:b", "?s <http://e/p> _:b.",
     "?s ?p ?a FILTER(?a<'>'||'b'='b')", "FILTER(1<(2)&&(3>2)&&'a'<'>'||'')", "?s ?p <#'>.",
-    "FILTER('a'<?true#>'\n)", "VALUES ?q{UNDEF}", "VALUES ?q{true}", "GRAPH ?g{}", '?s ?p """x"y"""', "#'\n", '#"\r',
+    "FILTER('a'<?true#>'\n)", "VALUES ?q{UNDEF}", "VALUES ?q{true}",
+    "GRAPH ?g{}", '?s ?p """x"y"""', "#'\n", '#"\r',
 )  # fmt: skip
 KEYWORDS = ("SERVICE", "service", " SERVICE", "\tSeRvIcE", "#x\nSERVICE")
 TARGETS = ("<http://127.0.0.1:1/>", " <http://127.0.0.1:1/>", ":", ":x", " :x", "#\n:", "e:x")
