@@ -7,6 +7,7 @@ from pathlib import Path
 
 from app.accounts import Accounts
 from app.database import Database
+from app.jobs import Jobs, executor_of
 from app.log import Log
 from app.sandbox.pool import Checkpoint, Limits, Pool
 from app.settings import Settings
@@ -24,7 +25,8 @@ class Service:
     """The parts behind HTTP and CLI alike, made from settings alone.
 
     Use as an async context manager. With `serving`, this process must hold the live store;
-    otherwise it reads the checkpoints of a running server when there is one.
+    otherwise it reads the checkpoints of a running server when there is one. Pool and jobs are
+    started by those who need them.
     """
 
     def __init__(self, settings: Settings, *, serving: bool) -> None:
@@ -32,6 +34,9 @@ class Service:
         self.database = open_database(settings)
         self.log = open_log(settings, self.database)
         self.accounts = Accounts(self.database, settings.base_iri)
+        self.jobs = Jobs(
+            _database_url(settings), settings.data_dir, executor=executor_of(settings.data_dir)
+        )
         self.pool = Pool(
             light=settings.workers,
             heavy=settings.workers,
@@ -60,6 +65,7 @@ class Service:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.jobs.stop()
         await self.pool.stop()
         if isinstance(self.node, CheckpointNode):
             self.node.close()
@@ -71,8 +77,11 @@ class Service:
 def open_database(settings: Settings) -> Database:
     """The operations database; also beside a running server."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    url = settings.database_url or f"sqlite:///{settings.data_dir.resolve() / 'lifetec.db'}"
-    return Database(url)
+    return Database(_database_url(settings))
+
+
+def _database_url(settings: Settings) -> str:
+    return settings.database_url or f"sqlite:///{settings.data_dir.resolve() / 'lifetec.db'}"
 
 
 def open_log(settings: Settings, database: Database) -> Log:
