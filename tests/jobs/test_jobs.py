@@ -17,6 +17,7 @@ from sqlalchemy import create_engine, text
 
 from app.errors import DeadlineExceeded, Invalid, NotFound, Overloaded, WorkerDied
 from app.jobs import Job, Jobs, Progress, State, Work, executor_of
+from tests.postgres import Postgres
 
 LONG = 30.0
 """Seconds that nothing here takes."""
@@ -287,6 +288,42 @@ def test_who_gives_up_while_submitting_leaves_no_job_that_never_begins(running: 
             kept = await jobs.jobs()
             assert len(kept) > 1
             assert {(await ended(jobs, job.id)).state for job in kept} == {State.DONE}
+
+    asyncio.run(run())
+
+
+def test_a_job_outlives_the_connections_to_its_database(
+    running: Running, postgres: Postgres, database_url: str
+) -> None:
+    if database_url.startswith("sqlite"):
+        pytest.skip("SQLite has no connections to lose")
+    go = asyncio.Event()
+
+    async def work(_: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+        progress({"stage": "waiting"})
+        await go.wait()
+        return {}
+
+    def send_everybody_away() -> None:
+        engine = create_engine(database_url.replace("://", "+psycopg://", 1))
+        with engine.begin() as connection:
+            others = "datname = current_database() AND pid <> pg_backend_pid()"
+            found = connection.execute(
+                text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+            )
+            assert found.all()
+        engine.dispose()
+
+    async def run() -> None:
+        async with running(work=work) as jobs:
+            await jobs.submit("work", {}, job="a")
+            async for job in jobs.watch("a"):
+                if job.progress and not go.is_set():
+                    await asyncio.to_thread(send_everybody_away)
+                    go.set()
+            assert job.state is State.DONE
+            await jobs.submit("work", {}, job="b")
+            assert (await ended(jobs, "b")).state is State.DONE
 
     asyncio.run(run())
 
