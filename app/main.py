@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Mapping
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import uvicorn
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -44,11 +47,15 @@ from app.store.node import StoreNode
 class Front:
     """The outermost application: the hot and the vital routes first, the framework for the rest.
 
-    `/health/live` touches nothing but the event loop.
+    `/health/live` touches nothing but the event loop. `hang_up` ends responses that would go on
+    for as long as a client listens.
     """
 
-    def __init__(self, framework: FastAPI, raw: Mapping[str, ASGIApp]) -> None:
+    def __init__(
+        self, framework: FastAPI, raw: Mapping[str, ASGIApp], hang_up: Callable[[], None]
+    ) -> None:
         self.framework = framework
+        self.hang_up = hang_up
         self._raw: dict[str, ASGIApp] = {**raw, "/health/live": _ALIVE}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -155,7 +162,41 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     update = UpdateApp(
         door, union=union, problems=problems, max_update_bytes=settings.update_kb << 10
     )
-    return Front(framework, {"/sparql": sparql, "/sparql/update": update, "/graphs": graphs})
+    raw = {"/sparql": sparql, "/sparql/update": update, "/graphs": graphs}
+    return Front(framework, raw, service.jobs.hang_up)
+
+
+def serve(application: Front, settings: Settings) -> None:
+    """Serve until a signal ends it; responses under way have five seconds."""
+    server = _Server(
+        uvicorn.Config(
+            application,
+            host=settings.host,
+            port=settings.port,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=5,
+            proxy_headers=False,  # whom to believe is a setting of our own
+        ),
+        application.hang_up,
+    )
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        sys.exit(1)
+
+
+class _Server(uvicorn.Server):
+    """Hangs up before it waits for open responses, some of which would not end by themselves."""
+
+    def __init__(self, config: uvicorn.Config, hang_up: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._hang_up = hang_up
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End all responses, then the application."""
+        self._hang_up()
+        await super().shutdown(sockets)
 
 
 def _lifespan(service: Service) -> Any:
