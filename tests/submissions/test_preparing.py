@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from pyoxigraph import NamedNode, Quad
+from pyoxigraph import NamedNode, Quad, RdfFormat, Store, parse
 
 from app.errors import InvalidRequest, NotYours, PayloadTooLarge, StillReferenced, SyntaxRejected
 from app.rdf import media
+from app.sandbox.worker import Cage
+from app.submissions.preparing import Preparation
 from tests.submissions.preparing import (
     BASE,
     DEFAULT,
@@ -19,6 +21,7 @@ from tests.submissions.preparing import (
     PREFIXES,
     RESERVED,
     THIRD,
+    TIME,
     TWO,
     Bench,
     bench,
@@ -421,3 +424,61 @@ def test_an_operators_file_describes_its_dataset_itself(empty: Bench, mode: str)
         empty.apply(done)
         undone = empty.revert(done, partner=None)
         assert undone.removed == done.added
+
+
+# what it costs
+
+
+class Watched:
+    """A store that refuses to be read from end to end, but for one graph."""
+
+    def __init__(self, store: Store, graph: str) -> None:
+        self._store = store
+        self._graph = NamedNode(graph)
+
+    def __contains__(self, quad: Quad) -> bool:
+        return quad in self._store
+
+    def quads_for_pattern(self, *pattern: Any) -> Iterator[Quad]:
+        subject, _, value, graph = pattern
+        assert subject or value or graph == self._graph, "a scan"
+        return self._store.quads_for_pattern(*pattern)
+
+
+class Heard:
+    header: Mapping[str, Any]
+
+    def progress(self, **facts: Any) -> None: ...
+
+    def start(self, header: Mapping[str, Any]) -> None:
+        self.header = header
+
+    def write(self, data: bytes) -> None: ...
+
+
+@pytest.mark.parametrize("described", [True, False])
+@pytest.mark.parametrize("mode", ["replace", "merge", "remove", "patch"])
+def test_other_graphs_are_only_asked_about_what_was_sent(mode: str, described: bool) -> None:
+    cage = Cage()
+    for graph, turtle in ((ONE, PARTS), (OTHER, X), (RESERVED, f"<{ONE}> dcterms:title 'T' .")):
+        text = (PREFIXES + turtle).encode()
+        for quad in parse(input=text, format=RdfFormat.TURTLE):
+            placed = Quad(quad.subject, quad.predicate, quad.object, NamedNode(graph))
+            cage.store.add(placed)
+    about = f"<id/thing/other-x> e:note 'n' ; e:of [] . <{ONE}> dcterms:title 'U' ."
+    sent = PREFIXES + B + "<id/thing/demo-a> e:name 'A' ." + about
+    line = f'<{BASE}id/thing/demo-a> <http://example.org/name> "A" <{ONE}> .\n'
+    body = (line if mode == "patch" else sent).encode()
+    args = {
+        **{"mode": mode, "dataset": ONE, "time": TIME, "force": False, "shapes": []},
+        **{"base_iri": BASE, "reserved": RESERVED, "skolemize": True, "max_bytes": 1 << 20},
+        "files": [{"name": None, "media_type": media.TURTLE, "size": len(body)}],
+        **{"added_bytes": 0, "datasets": [ONE], "described": [ONE]},
+        "description": TEXT.format("New") if described else None,
+        "names": {"partner": "demo", "everywhere": False, "scope": None},
+    }
+    heard, stored = Heard(), cage.store
+    allowed = ONE if mode == "replace" else "http://none.org/"
+    cage.store = Watched(stored, allowed)  # type: ignore[assignment]
+    Preparation(cage, args, body).run(heard)  # type: ignore[arg-type]
+    assert heard.header["added_bytes"] + heard.header["removed_bytes"] > 0
