@@ -16,9 +16,11 @@ from app.api.streaming import (
     respond,
     send_result,
 )
-from app.errors import AppError, NotFound
+from app.errors import AppError, MethodNotAllowed, NotFound
 from app.sparql.endpoint import Endpoint
-from app.sparql.graph_store import METHODS, GraphRead, read_graph_request
+from app.sparql.graph_store import GraphRead, read_graph_request
+
+_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 class GraphStoreApp:
@@ -32,13 +34,15 @@ class GraphStoreApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["method"] == "OPTIONS":
-            await respond(send, 204, preflight(METHODS))
+            await respond(send, 204, preflight(_METHODS))
             return
         request = HttpRequest(scope)
         try:
             wanted = read_graph_request(
                 scope["method"], scope["query_string"], request.headers.get("accept")
             )
+            if not isinstance(wanted, GraphRead):
+                raise MethodNotAllowed(scope["method"], list(_METHODS))
             async with cancelled_by_disconnect(receive):
                 await self._send_graph(wanted, send, head=scope["method"] == "HEAD")
         except AppError as error:
