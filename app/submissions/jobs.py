@@ -67,7 +67,8 @@ def prepare(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> N
     - `mode`, `dataset` (name of the target graph; None for an update), `time` (for tombstones)
     - `files` as for `report`; `body` is one after the other, and together they are one graph.
       `replace`: the dataset will be this; `merge`: it will say this too; `remove`: no longer
-    - `update`: `body` is SPARQL, which may change `graphs` (None: all but the reserved one)
+    - `update`: `body` is SPARQL, which may change `graphs` (None: all but the reserved one); with
+      `union` its patterns see all graphs together
     - `patch`: `body` is `added_bytes` of N-Quads to add, then those to remove, of which only the
       quads of `datasets` count
     - `names`: what may be minted (`Naming.arguments`); None checks nothing

@@ -23,6 +23,7 @@ from app.submissions.judging import judged
 from app.submissions.lines import Source
 from app.submissions.ownership import refuse_names_of_others
 from app.submissions.references import is_mark, refuse_dangling, tombstones, withdrawn
+from app.submissions.updating import updated
 
 _NOTHING = Diff(frozenset(), frozenset())
 
@@ -118,10 +119,9 @@ class Preparation:
         return _Sent(self._net((), self._placed(quads)), len(quads), sources)
 
     def _updated(self) -> _Sent:
-        from app.submissions.updating import updated  # noqa: PLC0415 -- only where it is needed
-
-        text, graphs = self._body.decode(), self._args["graphs"]
-        before, after = updated(self._cage, text, self._base_iri, graphs)
+        args, text = self._args, self._body.decode()
+        union = args.get("union", False)
+        before, after = updated(self._cage, text, self._base_iri, args["graphs"], union=union)
         diff = Diff.between(before, after)
         self._refuse_names_of_others((quad.subject, quad.graph_name) for quad in diff.added)
         by_graph: dict[GraphName, list[Quad]] = defaultdict(list)

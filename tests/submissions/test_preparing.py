@@ -24,6 +24,7 @@ from tests.submissions.preparing import (
     TIME,
     TWO,
     Bench,
+    Prepared,
     bench,
 )
 
@@ -168,6 +169,75 @@ def test_a_reference_to_what_the_same_change_removes_is_wrong(empty: Bench) -> N
     assert not done.conforms
     empty.lay({ONE: A, OTHER: X})
     assert empty.send(A + "<id/thing/demo-a> e:near <id/thing/other-x> .").conforms
+
+
+# what an update does
+
+SPARQL = f"BASE <{BASE}> PREFIX e: <http://example.org/> "
+
+
+def update(bench: Bench, text: str, *graphs: str, **more: Any) -> Prepared:
+    named = list(graphs) or None
+    body = (SPARQL + text).encode()
+    return bench.send(body, mode="update", dataset=None, files=[], graphs=named, **more)
+
+
+def test_an_update_is_its_net_change(empty: Bench) -> None:
+    empty.lay({ONE: A + B, TWO: A, OTHER: X})
+    text = """WITH <graph/demo/one> DELETE { ?t e:name ?n } INSERT { ?t e:name "New" ; e:of [] }
+      WHERE { ?t e:name ?n FILTER (?n = "A") } ;
+      INSERT DATA { GRAPH <graph/demo/two> { <id/thing/demo-a> e:note "n" } }"""
+    done = update(empty, text, ONE, TWO)
+    assert (done.conforms, done.header["datasets"], done.header["statements"]) == (
+        True,
+        [ONE, TWO],
+        4,
+    )
+    assert done.said(TWO) == ({'id/thing/demo-a note "n"'}, set())
+    assert done.said(ONE)[1] == {'id/thing/demo-a name "A"'}
+    merged = empty.send("<id/thing/demo-a> e:of [] .", mode="merge")
+    assert merged.added < done.added  # a blank node gets the same name by either door
+    assert done.changed == (f"{BASE}id/thing/demo-a",)
+    assert not update(empty, "INSERT DATA {}", ONE).header["datasets"]
+
+
+def test_an_update_is_judged_graph_by_graph(empty: Bench) -> None:
+    empty.lay({ONE: A, TWO: A})
+    apart = """INSERT DATA { GRAPH <graph/demo/one> { <id/thing/demo-a> e:name "x"@en }
+                             GRAPH <graph/demo/two> { <id/thing/demo-a> e:name "y"@en } }"""
+    assert update(empty, apart, ONE, TWO).conforms
+    assert not update(empty, apart.replace("demo/two", "demo/one"), ONE).conforms
+    assert not update(
+        empty, "DELETE WHERE { GRAPH <graph/demo/one> { ?t e:name ?n } }", ONE
+    ).conforms
+
+
+def test_an_update_can_change_inside_a_blank_node(empty: Bench) -> None:
+    empty.apply(empty.send(PARTS))
+    text = """WITH <graph/demo/one> DELETE { ?p e:size 1 } INSERT { ?p e:size 5 }
+      WHERE { ?p e:size 1 }"""
+    done = update(empty, text, ONE)
+    assert (done.conforms, len(done.added), len(done.removed)) == (True, 1, 1)
+    assert done.changed == (f"{BASE}id/thing/demo-a",)
+
+
+def test_an_update_follows_the_same_rules(empty: Bench) -> None:
+    empty.lay({ONE: A, OTHER: X + "<id/thing/other-x> e:near <id/thing/demo-a> ."})
+    with pytest.raises(NotYours):
+        update(empty, "INSERT DATA { GRAPH <graph/demo/one> { <id/thing/other-n> e:n 1 } }", ONE)
+    with pytest.raises(StillReferenced):
+        update(empty, "DROP GRAPH <graph/demo/one>", ONE)
+    with pytest.raises(SyntaxRejected):
+        update(empty, "INSERT nonsense", ONE)
+    speak = "INSERT DATA { GRAPH <graph/demo/one> { <id/thing/other-x> e:note 'n' } }"
+    assert claims(update(empty, speak, ONE).added) == {("demo/one", "other-x")}
+
+
+def test_an_administrator_may_change_every_graph_but_the_reserved_one(empty: Bench) -> None:
+    empty.lay({ONE: A, DEFAULT: A, RESERVED: f"<{ONE}> dcterms:title 'T' ."})
+    done = update(empty, "DROP ALL", everywhere=True)
+    assert done.header["datasets"] == [DEFAULT, ONE]
+    assert done.removed == empty.graph(ONE) | empty.graph(DEFAULT)
 
 
 # whose it is
