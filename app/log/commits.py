@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -77,10 +77,12 @@ class Commit:
         self._patch = row.diff
         self._blobs = blobs
 
+    def _packed(self) -> bytes:
+        return self._patch if self._patch is not None else self._blobs.read(self._hash)
+
     @cached_property
     def _diff(self) -> tuple[bytes, bytes]:
-        patch = self._patch if self._patch is not None else self._blobs.read(self._hash)
-        return patches.decode(patch)
+        return patches.decode(self._packed())
 
     @property
     def added(self) -> bytes:
@@ -91,6 +93,19 @@ class Commit:
     def removed(self) -> bytes:
         """Removed quads as N-Quads."""
         return self._diff[1]
+
+    def about(self, subject: str) -> Change:
+        """What changed of one entity: the statements about this IRI and about fragments of it."""
+        return Change(self, *patches.about(self._packed(), subject))
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a commit says anew of one entity, and no longer, as N-Quads."""
+
+    commit: Commit
+    added: bytes
+    removed: bytes
 
 
 class Log:
@@ -196,6 +211,16 @@ class Log:
         with self._database.session() as session:
             row = session.get(CommitRow, generation)
             return Commit(row, self._blobs) if row else None
+
+    def changes_of(self, subject: str, generations: Sequence[int]) -> list[Change]:
+        """What each of these commits changed of the entity `subject` (an IRI), in their order.
+
+        Numbers without a commit are left out; ValueError if `subject` is no IRI.
+        """
+        with self._database.session() as session:
+            rows = session.scalars(select(CommitRow).where(CommitRow.generation.in_(generations)))
+            commits = {row.generation: Commit(row, self._blobs) for row in rows}
+        return [commits[number].about(subject) for number in generations if number in commits]
 
     def newest_of(self, dataset: str) -> Commit | None:
         """The last commit to a dataset."""

@@ -6,10 +6,12 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyoxigraph import BlankNode, Literal, NamedNode, Quad
 from sqlalchemy import event, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -21,6 +23,7 @@ from app.errors import Conflict, NotFound
 from app.log import Draft, Log, MovedOn, catch_up, commits, patches
 from app.log.commits import Commit
 from app.log.schema import CommitRow
+from app.rdf.diff import to_n_quads
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -343,6 +346,43 @@ def test_one_who_looked_before_the_other_committed_gets_a_conflict(
     assert [commit.datasets for commit in log.since(0)] == [("http://d/first",)]
 
 
+ENTITY = "http://s/é"
+
+
+def test_the_changes_of_an_entity_are_its_statements_and_those_of_its_fragments(log: Log) -> None:
+    hers = '<http://s/é> <http://p> "1" <http://g> .\n<http://s/é#a> <http://p> "2" .\n'.encode()
+    others = (
+        '<http://s/é-2> <http://p> "3" <http://g> .\n'
+        "<http://s/x> <http://p> <http://s/é> <http://g> .\n"
+        '<http://s/x> <http://p> "\\nA <http://s/é> <http://p>" <http://g> .\n'
+        '<http://s/É> <http://p> "4" <http://g> .\n'
+        '_:é <http://p> "5" <http://s/é> .\n'
+    ).encode()
+    log.append(draft(added=hers + others), after=0)
+    log.append(draft(added=others), after=1)
+    log.append(draft(added=b"", removed=others + hers), after=2)
+    log.append(draft(added=hers[:-1], removed=b""), after=3)
+    found = log.changes_of(ENTITY, [3, 9, 1, 2])
+    assert [(one.commit.generation, one.added, one.removed) for one in found] == [
+        (3, b"", hers),
+        (1, hers, b""),
+        (2, b"", b""),
+    ]
+    assert log.changes_of(ENTITY, [4])[0].added == hers
+    assert log.changes_of(ENTITY, []) == []
+    with pytest.raises(ValueError, match="IRI"):
+        log.changes_of("http://s/é> <http://p", [1])
+
+
+def test_the_changes_of_an_entity_are_found_in_large_patches(log: Log) -> None:
+    data = incompressible(20_000)
+    log.append(draft(added=data, removed=data), after=0)
+    lines = data.splitlines(keepends=True)
+    for number in (0, 1, 9_999, 19_999):
+        (change,) = log.changes_of(f"http://s/{number}", [1])
+        assert change.added == change.removed == lines[number]
+
+
 LINE = st.from_regex(rb"<http://[a-z]{1,5}> <http://p> \"[^\n\"\\]{0,20}\" \.", fullmatch=True)
 DOCUMENT = st.lists(LINE, max_size=5).map(lambda lines: b"".join(line + b"\n" for line in lines))
 
@@ -350,3 +390,27 @@ DOCUMENT = st.lists(LINE, max_size=5).map(lambda lines: b"".join(line + b"\n" fo
 @given(DOCUMENT, DOCUMENT)
 def test_a_patch_is_decoded_as_it_was_encoded(added: bytes, removed: bytes) -> None:
     assert patches.decode(patches.encode(added, removed)) == (added, removed)
+
+
+SUBJECT = st.sampled_from([ENTITY, f"{ENTITY}#", f"{ENTITY}#a", f"{ENTITY}a", "http://s/", "_:b"])
+QUAD = st.tuples(SUBJECT, st.text(max_size=60)).map(
+    lambda pair: Quad(
+        BlankNode("b") if pair[0] == "_:b" else NamedNode(pair[0]),
+        NamedNode("http://p"),
+        Literal(pair[1]),
+        NamedNode("http://g"),
+    )
+)
+
+
+@given(st.sets(QUAD), st.sets(QUAD), st.integers(1, 40))
+def test_the_lines_of_an_entity_are_those_that_parsing_finds(
+    added: set[Quad], removed: set[Quad], piece: int
+) -> None:
+    def hers(quads: set[Quad]) -> bytes:
+        said = ENTITY, f"{ENTITY}#", f"{ENTITY}#a"
+        return to_n_quads(q for q in quads if getattr(q.subject, "value", "") in said)
+
+    patch = patches.encode(to_n_quads(added), to_n_quads(removed))
+    with mock.patch.object(patches, "_PIECE", piece):
+        assert patches.about(patch, ENTITY) == (hers(added), hers(removed))
