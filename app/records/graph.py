@@ -51,6 +51,7 @@ class Graph:
     def __init__(self, store: ox.Store, base_iri: str) -> None:
         self.store = store
         self.service = ox.NamedNode(f"{base_iri}graph/service")
+        self.default = ox.NamedNode(f"{base_iri}graph/default")
         self._about: dict[Node, About] = {}
         self._example = ox.NamedNode(f"{base_iri}scheme/dataset-type/example")
 

@@ -21,7 +21,7 @@ from typing import Any, TypeGuard
 
 import pyoxigraph as ox
 
-from app.profile import EntityType, Field, Part, Profile, Step
+from app.profile import EntityType, Field, Part, Profile
 from app.profile.json_schema import json_value
 from app.rdf.terms import RDF, XSD
 from app.records.graph import About, Graph, Node, Value
