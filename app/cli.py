@@ -23,8 +23,7 @@ from app.rdf import media
 from app.service import Service, open_database, open_log, store_folder
 from app.settings import Settings
 from app.store.check import Finding, check_all
-from app.submissions.checking import File
-from app.submissions.gate import Outcome, Submission
+from app.submissions.gate import Change, File, Outcome
 from app.submissions.report import lines
 from app.submissions.seed import Step
 
@@ -86,11 +85,12 @@ def load(
     ] = None,
     licence: Annotated[str | None, typer.Option(help="IRI of the licence")] = None,
     author: Annotated[str | None, typer.Option(help="IRI of the partner who publishes")] = None,
+    force: Annotated[bool, typer.Option(help="Remove also what others still refer to")] = False,
 ) -> None:
     """Publish files, each as the whole of its dataset. Works beside a running server."""
     settings = read_settings()
     with reported():
-        asyncio.run(_load(settings, files, dataset, licence, author))
+        asyncio.run(_load(settings, files, dataset, licence, author, force=force))
 
 
 async def _load(
@@ -99,6 +99,8 @@ async def _load(
     dataset: str | None,
     licence: str | None,
     author: str | None,
+    *,
+    force: bool,
 ) -> None:
     async with Service(settings, serving=False) as service:
         with _progress() as step:
@@ -108,17 +110,15 @@ async def _load(
                 facts: dict[str, Any] = {"dataset": dataset, "types": []}
                 if dataset is None:
                     facts = await service.gate.describe(data, media_type)
-                submission = Submission(
-                    dataset=facts["dataset"],
-                    author=author or facts.get("publisher") or facts["dataset"],
-                    licence=licence or facts.get("licence"),
-                    data=data,
-                    media_type=media_type,
+                change = Change.of_file(
+                    facts["dataset"],
+                    author or facts.get("publisher") or facts["dataset"],
+                    licence or facts.get("licence"),
+                    File(path.name, media_type, data),
                     kinds=facts["types"],
+                    force=force,
                 )
-                outcome = await service.gate.publish(
-                    submission, on_progress=partial(step, path.name)
-                )
+                outcome = await service.gate.publish(change, on_progress=partial(step, path.name))
                 step(path.name, {"stage": "published", "outcome": outcome})
 
 

@@ -9,6 +9,7 @@
     │   └── QueryRejected     well-formed SPARQL that the engine will not evaluate
     ├── Unauthenticated       no key, or none that is valid (reason)
     ├── Forbidden             the key is valid and may not do this
+    │   └── NotYours          things that somebody else names or keeps (iris, total)
     ├── NotFound
     ├── Gone                  a removed entity; its tombstone
     ├── NotAcceptable         no offered format is accepted
@@ -17,6 +18,7 @@
     ├── MethodNotAllowed
     ├── Invalid               the shapes refuse a submission (report)
     ├── Conflict              the dataset moved on
+    │   └── StillReferenced   others refer to what is to be removed (references, total)
     ├── PreconditionFailed    the dataset is not of the generation that the caller insists on
     ├── KeyReused             another request had this Idempotency-Key
     ├── RateLimited           one client asks too often (retry_after)
@@ -108,6 +110,20 @@ class Forbidden(AppError):
 
     slug = "forbidden"
     title = "Not allowed with this key"
+
+
+class NotYours(Forbidden):
+    """Data that brings things into the world under names of others.
+
+    `iris` are the first of them, each with `line` and `file` where these are known; `total` is
+    their number.
+    """
+
+    slug = "not-yours"
+    title = "Names of others"
+
+    def __init__(self, detail: str, *, iris: list[dict[str, Any]], total: int):
+        super().__init__(detail, iris=iris, total=total)
 
 
 class NotFound(AppError):
@@ -226,6 +242,20 @@ class KeyReused(AppError):
             "submission, and the same one only to send the same again.",
             submission=submission,
         )
+
+
+class StillReferenced(Conflict):
+    """Entities are to be removed to which statements that stay refer.
+
+    `references` are the first of these (subject, predicate, object, dataset), `total` is their
+    number.
+    """
+
+    slug = "still-referenced"
+    title = "Others refer to it"
+
+    def __init__(self, detail: str, *, references: list[dict[str, str]], total: int):
+        super().__init__(detail, references=references, total=total)
 
 
 class RateLimited(AppError):

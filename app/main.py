@@ -25,6 +25,9 @@ from app.api.rate_limits import RateLimits
 from app.api.records import records_router
 from app.api.records_openapi import describe_records
 from app.api.sparql import SparqlApp
+from app.api.submissions import SubmissionDoor, submissions_router
+from app.api.submissions_openapi import describe_submissions
+from app.api.update import UpdateApp
 from app.api.validate import validate_router
 from app.api.validate_openapi import describe_validate
 from app.errors import AppError
@@ -87,7 +90,7 @@ def create_app(settings: Settings) -> Front:
     framework.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
-        allow_methods=["GET", "HEAD", "POST", "PATCH", "DELETE"],
+        allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
         allow_headers=["*"],
         expose_headers=[
             "ETag",
@@ -110,6 +113,19 @@ def create_app(settings: Settings) -> Front:
             page=pages.validation_report,
         )
     )
+    door = SubmissionDoor(
+        service.desk,
+        service.gate,
+        service.accounts,
+        base_iri=settings.base_iri,
+        public_url=settings.public_url,
+        languages=profile.languages,
+    )
+    framework.include_router(
+        submissions_router(
+            door, max_bytes=settings.submission_mb << 20, page=pages.validation_report
+        )
+    )
     framework.include_router(history_router(history, profile, settings))
     framework.include_router(records_router(records, history, profile, settings))
     _add_openapi(framework, profile)
@@ -127,16 +143,26 @@ def create_app(settings: Settings) -> Front:
         page=pages.sparql_page,
     )
     graphs = GraphStoreApp(
-        endpoint, problems=problems, max_result_bytes=settings.query_result_mb << 20
+        endpoint,
+        service.log,
+        door,
+        address=f"{settings.public_url}/graphs",
+        union=union,
+        problems=problems,
+        max_bytes=settings.submission_mb << 20,
+        max_result_bytes=settings.query_result_mb << 20,
     )
-    return Front(framework, {"/sparql": sparql, "/graphs": graphs})
+    update = UpdateApp(
+        door, union=union, problems=problems, max_update_bytes=settings.update_kb << 10
+    )
+    return Front(framework, {"/sparql": sparql, "/sparql/update": update, "/graphs": graphs})
 
 
 def _lifespan(service: Service) -> Any:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with service:
-            await service.pool.start()
+            await service.start()
             node = service.node
             follower = asyncio.create_task(node.follow()) if isinstance(node, StoreNode) else None
             try:
@@ -179,6 +205,7 @@ def _add_health(framework: FastAPI, service: Service) -> None:
 def _add_openapi(framework: FastAPI, profile: Profile) -> None:
     document = describe_history(describe_records(framework.openapi(), profile), profile)
     document = describe_validate(describe_accounts(document), profile.languages)
+    document = describe_submissions(document, profile.languages)
     text = json.dumps(document, ensure_ascii=False).encode()
 
     async def openapi() -> Response:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from app.accounts import Accounts
 from app.database import Database
+from app.jobs import Jobs, executor_of
 from app.log import Log
 from app.sandbox.pool import Checkpoint, Limits, Pool
 from app.settings import Settings
@@ -14,7 +15,9 @@ from app.store.embedded import DiskStore, MemoryStore, reserved_graph
 from app.store.node import CheckpointNode, StoreNode
 from app.store.port import GraphStore
 from app.submissions.checking import Checker
+from app.submissions.desk import Desk
 from app.submissions.gate import Gate, Rules
+from app.submissions.register import Register
 from app.submissions.seed import Seed
 
 _JOBS = ("app.sparql.jobs", "app.records.jobs", "app.submissions.jobs")
@@ -44,6 +47,24 @@ class Service:
         self.gate = Gate(self.pool, self.log, self.node, rules(settings))
         self.checker = Checker(self.pool, rules(settings))
         self.public_checker = Checker(self.pool, public_rules(settings))
+        self.jobs = Jobs(
+            database_url(settings), settings.data_dir, executor=executor_of(settings.data_dir)
+        )
+        self.desk = Desk(
+            gate=self.gate,
+            register=Register(
+                self.database,
+                self.database.blobs("sources", settings.data_dir / "sources"),
+                self.database.blobs("results", settings.data_dir / "results"),
+            ),
+            jobs=self.jobs,
+            accounts=self.accounts,
+            log=self.log,
+            base_iri=settings.base_iri,
+            plain=settings.default_graph == "plain",
+            wait_bytes=settings.submission_wait_mb << 20,
+            wait_seconds=settings.submission_wait_seconds,
+        )
         self.seed = Seed(
             self.gate,
             self.log,
@@ -56,10 +77,17 @@ class Service:
         """The state of the graph that readers see now."""
         return self.node.checkpoint()
 
+    async def start(self) -> None:
+        """Begin to do what outlives requests, first what was left undone."""
+        await self.pool.start()
+        await self.jobs.start()
+        await self.desk.resume()
+
     async def __aenter__(self) -> Service:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.jobs.stop()
         await self.pool.stop()
         if isinstance(self.node, CheckpointNode):
             self.node.close()
@@ -71,8 +99,12 @@ class Service:
 def open_database(settings: Settings) -> Database:
     """The operations database; also beside a running server."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    url = settings.database_url or f"sqlite:///{settings.data_dir.resolve() / 'lifetec.db'}"
-    return Database(url)
+    return Database(database_url(settings))
+
+
+def database_url(settings: Settings) -> str:
+    """Where the operations database is."""
+    return settings.database_url or f"sqlite:///{settings.data_dir.resolve() / 'lifetec.db'}"
 
 
 def open_log(settings: Settings, database: Database) -> Log:

@@ -17,7 +17,7 @@ COMMANDS = {"app.cli", "app.cli_accounts"}
 FRONTS = {"app.api", "app.pages", "app.main", "app.console", *COMMANDS, "app.__main__"}
 PUT_TOGETHER = "app.service"
 GROUND = {"app.errors", "app.failpoints", "app.rdf"}
-BASEMENT = {"app.profile", "app.database", "app.log", "app.store", "app.sandbox"}
+BASEMENT = {"app.profile", "app.database", "app.log", "app.store", "app.sandbox", "app.jobs"}
 ROOMS = {"app.sparql", "app.submissions", "app.records", "app.importers", "app.accounts"}
 
 
@@ -64,6 +64,7 @@ def test_imports_point_one_way() -> None:
             "app.database": GROUND,
             "app.log": {"app.database", *GROUND},
             "app.sandbox": GROUND,
+            "app.jobs": {"app.database", *GROUND},
             "app.store": {"app.log", "app.sandbox", *GROUND},
             **dict.fromkeys(ROOMS, below),
             "app.api": {*ROOMS, *below, "app.settings"},
@@ -94,10 +95,10 @@ def test_only_the_cage_imports_what_patches_the_process(package: str) -> None:
 
 
 def test_the_server_does_not_import_the_validator_by_any_way() -> None:
-    """`submissions.jobs` imports it inside a function, which only a worker calls."""
+    """`submissions.judging` imports it inside functions, which only a worker calls."""
     direct = imports().find_modules_that_directly_import("app.sandbox.validation")
-    assert direct == {"app.submissions.jobs"}
-    tree = ast.parse((ROOT / "app/submissions/jobs.py").read_text())
+    assert direct == {"app.submissions.judging"}
+    tree = ast.parse((ROOT / "app/submissions/judging.py").read_text())
     at_the_top = [
         ast.unparse(node) for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)
     ]

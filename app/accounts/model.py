@@ -10,11 +10,7 @@ from enum import StrEnum
 from typing import Final, Literal
 
 from app.errors import InvalidRequest
-
-PARTNER_SLUG: Final = r"[a-z][a-z0-9]{1,30}"
-"""No hyphen: a minted name is `{partner}-{local}`, so the first hyphen ends the partner's."""
-
-DATASET_SLUG: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+from app.rdf.naming import DATASET_SLUG, PARTNER_SLUG
 
 RESERVED_SLUGS: Final = frozenset({"cordis", "example", "h2020", "pic", "ror", "service"})
 """Prefixes of names that come from the identifiers of others, and names of the service itself."""

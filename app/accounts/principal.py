@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from app.accounts.model import DATASET_SLUG, PARTNER_SLUG, Partner
+from app.accounts.model import Partner
 from app.errors import Forbidden
+from app.rdf.naming import Naming
 
 
 class Role(StrEnum):
@@ -83,36 +83,16 @@ class Principal:
                 role=self.role.value,
             )
 
-    def may_write(self, dataset: str) -> bool:
-        """Whether it may write to the dataset with this IRI, `{base}graph/{partner}/{dataset}`.
+    @property
+    def naming(self) -> Naming:
+        """To which datasets it may write, and what it may mint."""
+        own = self.partner.slug if self.partner and self.may(Act.WRITE_OWN) else None
+        return Naming(self.base_iri, own, self.may(Act.WRITE_ALL), self.scope)
 
-        Says nothing about whether the dataset exists. No role writes to other graphs, above all
-        not to the one in which the service speaks of itself.
-        """
-        found = re.fullmatch(
-            rf"{re.escape(self.base_iri)}graph/({PARTNER_SLUG})/{DATASET_SLUG}", dataset
-        )
-        within = self.scope is None or dataset in self.scope
-        return found is not None and within and self._acts_for(found[1])
+    def may_write(self, dataset: str) -> bool:
+        """See `Naming.may_write`."""
+        return self.naming.may_write(dataset)
 
     def may_mint(self, iri: str) -> bool:
-        """Whether it may make statements that bring this IRI into the world.
-
-        Foreign IRIs are free. Of ours these may be minted: `{base}id/{type}/{partner}-{local}`,
-        the partner itself, and datasets that may be written; each with fragments. What a partner
-        may not mint it may still speak about, once it exists.
-        """
-        if not iri.lower().startswith(self.base_iri.lower()):
-            return True
-        thing = iri.partition("#")[0]
-        if thing.startswith(f"{self.base_iri}graph/"):
-            return self.may_write(thing)
-        base = re.escape(self.base_iri)
-        found = re.fullmatch(rf"{base}id/partner/({PARTNER_SLUG})", thing) or re.fullmatch(
-            rf"{base}id/(?!partner/)[a-z][a-z0-9-]*/({PARTNER_SLUG})-[^/?#\s]+", thing
-        )
-        return found is not None and self._acts_for(found[1])
-
-    def _acts_for(self, partner: str) -> bool:
-        own = self.partner is not None and self.partner.slug == partner
-        return self.may(Act.WRITE_ALL) or (own and self.may(Act.WRITE_OWN))
+        """See `Naming.may_mint`. What it may not mint it may still speak about, once it exists."""
+        return self.naming.may_mint(iri)

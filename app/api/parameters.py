@@ -28,9 +28,7 @@ def read_parameters(pairs: Iterable[tuple[str, str]], known: Collection[str]) ->
     return given
 
 
-def read_choice(
-    given: dict[str, str], name: str, choices: Collection[str], default: str
-) -> str:
+def read_choice(given: dict[str, str], name: str, choices: Collection[str], default: str) -> str:
     """A parameter with few values, case ignored."""
     value = given.get(name, default).lower()
     if value not in choices:

@@ -168,9 +168,7 @@ def status_of_sent(one: Submission) -> int:
     return 201 if one.state.final else 202
 
 
-def submissions_router(
-    door: SubmissionDoor, *, max_bytes: int, page: Page
-) -> APIRouter:
+def submissions_router(door: SubmissionDoor, *, max_bytes: int, page: Page) -> APIRouter:
     """The routes; all need a key. `page` shows a report to people."""
     router = APIRouter()
     api = _SubmissionsApi(door, max_bytes, page)
@@ -289,7 +287,9 @@ class _SubmissionsApi:
             return reply
         if kind == media.CSV:
             headers["Content-Disposition"] = 'attachment; filename="report.csv"'
-            return Response(table(shown).encode("utf-8", "replace"), media_type=kind, headers=headers)
+            return Response(
+                table(shown).encode("utf-8", "replace"), media_type=kind, headers=headers
+            )
         return JSONResponse(shown, headers=headers)
 
     async def diff(self, request: Request, who: Principal) -> Response:
@@ -326,7 +326,9 @@ class _SubmissionsApi:
         reason = (await _json_object(request, ("reason",))).get("reason")
         if not isinstance(reason, str):
             raise InvalidRequest('Say why: {"reason": "…"}. The sender reads it.', field="reason")
-        return self._door.answer(await self._desk.reject(who, request.path_params["id"], reason), 200)
+        return self._door.answer(
+            await self._desk.reject(who, request.path_params["id"], reason), 200
+        )
 
     async def withdraw(self, request: Request, who: Principal) -> Response:
         read_parameters(request.query_params.multi_items(), ())

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
+from app.api.openapi import PROBLEM, Json, list_, number, object_, or_null, query, text
 from app.api.validate import ADDRESS, FORMAT_NAMES
 from app.rdf import media
 from app.sandbox.findings import SEVERITIES
-
-Json = dict[str, Any]
 
 
 def describe_validate(openapi: Json, languages: Sequence[str]) -> Json:
@@ -22,40 +20,10 @@ def describe_validate(openapi: Json, languages: Sequence[str]) -> Json:
     return openapi
 
 
-def _object(description: str, required: dict[str, Json], optional: dict[str, Json]) -> Json:
-    return {
-        "type": "object",
-        "description": description,
-        "properties": {**required, **optional},
-        "required": list(required),
-        "additionalProperties": False,
-    }
-
-
-def _text(description: str) -> Json:
-    return {"type": "string", "description": description}
-
-
-def _number(description: str) -> Json:
-    return {"type": "integer", "minimum": 0, "description": description}
-
-
-def _or_null(schema: Json) -> Json:
-    return {**schema, "type": [schema["type"], "null"]}
-
-
-def _list(name: str, description: str) -> Json:
-    return {
-        "type": "array",
-        "description": description,
-        "items": {"$ref": f"#/components/schemas/{name}"},
-    }
-
-
 _SEVERITY: Json = {"type": "string", "enum": list(SEVERITIES)}
 
 SCHEMAS: Json = {
-    "ValidationReport": _object(
+    "ValidationReport": object_(
         "What the check found, in one language.",
         {
             "conforms": {
@@ -64,65 +32,63 @@ SCHEMAS: Json = {
                 "block; the "
                 "sh:conforms of the RDF forms is true only without any result.",
             },
-            "counts": _object(
-                "Results by severity", {name: _number(name) for name in SEVERITIES}, {}
+            "counts": object_(
+                "Results by severity", {name: number(name) for name in SEVERITIES}, {}
             ),
-            "folded": _number("Results left out because another one says the same"),
-            "groups_total": _number("Constraints that are not kept; groups may show fewer"),
-            "groups": _list("ValidationGroup", "Results by constraint, worst first"),
-            "language": _text("Language of the texts"),
-            "statements": _number("Statements that were read"),
+            "folded": number("Results left out because another one says the same"),
+            "groups_total": number("Constraints that are not kept; groups may show fewer"),
+            "groups": list_("ValidationGroup", "Results by constraint, worst first"),
+            "language": text("Language of the texts"),
+            "statements": number("Statements that were read"),
             "shapes": {
                 "type": "string",
                 "enum": ["service", "own"],
                 "description": "Whose shapes were used",
             },
-            "generation": _number("State of the published data that references were checked with"),
+            "generation": number("State of the published data that references were checked with"),
         },
         {},
     ),
-    "ValidationGroup": _object(
+    "ValidationGroup": object_(
         "One constraint of one shape.",
         {
             "severity": _SEVERITY,
-            "constraint": _text("Constraint component of SHACL, for example MinCount"),
-            "shape": _text("IRI of the shape; empty where a value is not one of its datatype"),
-            "path": _or_null(_text("IRI of the property, where the path is a single one")),
-            "message": _text("What is wrong"),
-            "total": _number("All results of this constraint"),
-            "results": _list("ValidationResult", "The first of them"),
+            "constraint": text("Constraint component of SHACL, for example MinCount"),
+            "shape": text("IRI of the shape; empty where a value is not one of its datatype"),
+            "path": or_null(text("IRI of the property, where the path is a single one")),
+            "message": text("What is wrong"),
+            "total": number("All results of this constraint"),
+            "results": list_("ValidationResult", "The first of them"),
         },
-        {"fix": _text("How to mend it")},
+        {"fix": text("How to mend it")},
     ),
-    "ValidationResult": _object(
+    "ValidationResult": object_(
         "One thing that does not keep the constraint.",
         {
-            "focus": _text("The node: an IRI, or _:label"),
-            "entity": _text("The entity that the node is, or is a part of"),
-            "value": _or_null(_text("The value in N-Triples form, cut when long")),
+            "focus": text("The node: an IRI, or _:label"),
+            "entity": text("The entity that the node is, or is a part of"),
+            "value": or_null(text("The value in N-Triples form, cut when long")),
         },
         {
-            "label": _text("Name of the entity"),
-            "type": _text("Its type, as in the JSON API"),
-            "type_label": _text("Its type for people"),
-            "field": _text("The field, as in the JSON API; of a part as address.city"),
-            "field_label": _text("The field for people"),
+            "label": text("Name of the entity"),
+            "type": text("Its type, as in the JSON API"),
+            "type_label": text("Its type for people"),
+            "field": text("The field, as in the JSON API; of a part as address.city"),
+            "field_label": text("The field for people"),
             "line": {
                 "type": "integer",
                 "minimum": 1,
                 "description": "Where the node, or else the entity, is first described",
             },
-            "file": _text("Name of the file with this line"),
-            "nearest": _object(
+            "file": text("Name of the file with this line"),
+            "nearest": object_(
                 "The known thing most similar to the value",
-                {"id": _text("Its IRI"), "label": _text("Its name; may be empty")},
+                {"id": text("Its IRI"), "label": text("Its name; may be empty")},
                 {},
             ),
         },
     ),
 }
-
-_PROBLEM = {"$ref": "#/components/responses/Problem"}
 
 
 def _operation(languages: Sequence[str]) -> Json:
@@ -152,8 +118,8 @@ def _operation(languages: Sequence[str]) -> Json:
         "description": "Says what publishing would say, without publishing. Data may be compressed "
         "with gzip. With own shapes this is a validator for any SHACL Core shapes.",
         "parameters": [
-            _query("format", "Form of the report, instead of Accept", list(FORMAT_NAMES)),
-            _query("lang", "Language of the texts, instead of Accept-Language", list(languages)),
+            query("format", "Form of the report, instead of Accept", list(FORMAT_NAMES)),
+            query("lang", "Language of the texts, instead of Accept-Language", list(languages)),
         ],
         "requestBody": {
             "required": True,
@@ -171,11 +137,6 @@ def _operation(languages: Sequence[str]) -> Json:
                 },
                 "content": {media.JSON: {"schema": report}, **replies},
             },
-            **dict.fromkeys(("400", "406", "413", "415", "429", "503", "504"), _PROBLEM),
+            **dict.fromkeys(("400", "406", "413", "415", "429", "503", "504"), PROBLEM),
         },
     }
-
-
-def _query(name: str, description: str, values: list[str]) -> Json:
-    schema = {"type": "string", "enum": values}
-    return {"name": name, "in": "query", "description": description, "schema": schema}

@@ -59,6 +59,22 @@ class Database:
         self._engine.dispose()
 
 
+def open_engine(url: str) -> Engine:
+    """An engine for a library that keeps tables of its own; the caller disposes of it.
+
+    On SQLite its transactions take the one place of a writer at their beginning, not in their
+    middle, where they could only fail.
+    """
+    engine = _engine(_with_driver(make_url(url)))
+    if engine.dialect.name == "sqlite":
+
+        @event.listens_for(engine, "connect")
+        def _configure(connection: Any, _record: Any) -> None:
+            connection.isolation_level = "IMMEDIATE"
+
+    return engine
+
+
 def _with_driver(url: URL) -> URL:
     if url.drivername in {"postgres", "postgresql"}:
         return url.set(drivername="postgresql+psycopg")

@@ -4,31 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from app.errors import DeadlineExceeded, InvalidRequest, MemoryExceeded, NotAcceptable
 from app.rdf import media
 from app.sandbox.pool import Pool
-from app.submissions.gate import Rules
+from app.submissions.gate import File, Rules
 
 FORMATS = (media.JSON, media.HTML, media.TURTLE, media.JSON_LD, media.CSV)
 """What a report is offered in. The order is the server's preference."""
 
 _WRITTEN = frozenset({media.JSON, media.TURTLE, media.JSON_LD, media.CSV})
 _IN_PARTS = "Send the data in parts."
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file as it was sent; its content may be compressed with gzip."""
-
-    name: str | None
-    media_type: str
-    data: bytes
-
-    def facts(self) -> dict[str, Any]:
-        """What the job is told of it."""
-        return {"name": self.name, "media_type": self.media_type, "size": len(self.data)}
 
 
 @dataclass(frozen=True, slots=True)

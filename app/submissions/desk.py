@@ -13,7 +13,16 @@ from functools import partial
 from typing import Any, Final
 
 from app.accounts import Accounts, Act, Dataset, Principal, Role
-from app.errors import AppError, Conflict, Forbidden, InvalidRequest, NotFound, PreconditionFailed
+from app.errors import (
+    AppError,
+    Conflict,
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+    Overloaded,
+    PreconditionFailed,
+    WorkerDied,
+)
 from app.failpoints import failpoint
 from app.jobs import Job, Jobs, Progress
 from app.log import Commit, Log
@@ -92,7 +101,7 @@ class Desk:
         self._plain = plain
         self._wait_bytes = wait_bytes
         self._wait_seconds = wait_seconds
-        jobs.register(WORK, self._work)
+        jobs.register(WORK, self._work, at_once=4)
 
     async def resume(self) -> None:
         """See to what a crash left between the register and the jobs."""
@@ -115,7 +124,7 @@ class Desk:
         new = await asyncio.to_thread(self._new, who, asked)
         one = await asyncio.to_thread(self._register.sent_before, new)
         if one is None:
-            one, _ = await asyncio.to_thread(self._register.add, new, asked.data)
+            one = await asyncio.to_thread(self._register.add, new, asked.data)
         return await self._seen_through(one)
 
     async def refuse(self, who: Principal, dataset: str) -> None:
@@ -278,7 +287,7 @@ class Desk:
         if ended is None or ended.error is None:
             return one
         await self._settle(one, ended)
-        error = AppError.from_dict(ended.error)
+        error = AppError.from_dict(dict(ended.error))
         error.facts["submission"] = submission
         raise error
 
@@ -301,6 +310,8 @@ class Desk:
             return {"state": one.state.value}
         try:
             one = await self._advanced(one, by, progress)
+        except (Overloaded, WorkerDied):
+            raise  # no fault of the submission: it is tried again
         except AppError as error:
             if one.state is State.IN_REVIEW:
                 note = partial(self._register.note, one.id, problem=error.as_dict())
@@ -426,7 +437,7 @@ class Desk:
         raise Forbidden(f"This key{own} may not write to <{name}>.", dataset=name)
 
     def _expectations(self, dataset: str, asked: Asked) -> dict[str, int]:
-        if asked.exists and self._log.newest_of(dataset) is None:
+        if asked.exists and not self._log.generation_of(dataset):
             raise PreconditionFailed(dataset, expected=1, found=0)
         return {} if asked.expects is None else {dataset: asked.expects}
 
@@ -459,4 +470,3 @@ class Desk:
             described=tuple(described),
             submission=submission,
         )
-

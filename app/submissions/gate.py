@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -111,6 +112,7 @@ class Change:
             "dataset": self.dataset,
             "files": [dict(file) for file in self.files],
             "added_bytes": self.added_bytes,
+            "datasets": list(self.graphs or (self.dataset,)),
             "graphs": None if self.graphs is None else list(self.graphs),
             "names": None if self.names is None else dict(self.names),
             "force": self.force,
@@ -179,10 +181,11 @@ class Gate:
 
     async def explain(self, added: bytes, removed: bytes, **args: Any) -> dict[str, Any]:
         """A difference in plain words, by entity and field: see `jobs.explain_diff`."""
-        header, _ = await self._job(
+        _, body = await self._job(
             "submissions.explain_diff", added + removed, {"added_bytes": len(added), **args}
         )
-        return header
+        found: dict[str, Any] = json.loads(body)
+        return found
 
     async def publish(
         self,
@@ -264,8 +267,7 @@ class Gate:
 
     def _refuse_unexpected(self, change: Change) -> None:
         for dataset, generation in change.expects.items():
-            newest = self._log.newest_of(dataset)
-            found = newest.generation if newest else 0
+            found = self._log.generation_of(dataset)
             if found != generation:
                 raise PreconditionFailed(dataset, expected=generation, found=found)
 

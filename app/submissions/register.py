@@ -24,14 +24,16 @@ from app.log import patches
 from app.submissions.schema import SubmissionRow
 from app.submissions.states import TRANSITIONS, Mode, State
 
+
 @dataclass(frozen=True, slots=True)
 class Submission:
     """A submission as it stands. Numbers are None as long as it has not been validated.
 
     `names` says what it may mint, `direct` whether it may be published without review, `expects`
     which generation its sender takes a dataset to be of. `source`, `report` and `diff` name blobs;
-    the source is forgotten once the submission is decided. `compared_with` is the generation that the difference was made against, `generation` the
-    commit that published it, None if it changed nothing.
+    the source is forgotten once the submission is decided. `compared_with` is the generation that
+    the difference was made against, `generation` the commit that published it, None if it changed
+    nothing.
     """
 
     id: str
@@ -96,11 +98,11 @@ class Register:
         self._sources = sources
         self._results = results
 
-    def add(self, new: NewSubmission, source: bytes) -> tuple[Submission, bool]:
-        """Keep a submission before anything is done with it; False if it was here already.
+    def add(self, new: NewSubmission, source: bytes) -> Submission:
+        """Keep a submission before anything is done with it.
 
-        It was if the same key sent the same with the same Idempotency-Key. Raises KeyReused if
-        what was sent with it then was something else.
+        If the same key sent the same with the same Idempotency-Key, that one is returned. Raises
+        KeyReused if it was something else.
         """
         name, now = f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}", utc_now()
         # With its id in it no two sources are one blob, so each can be removed when it is decided.
@@ -126,9 +128,9 @@ class Register:
                 before = self.sent_before(new)
                 if before is None:
                     raise
-                return before, False
+                return before
         failpoint("submission.received")
-        return _value(row), True
+        return _value(row)
 
     def sent_before(self, new: NewSubmission) -> Submission | None:
         """What the same key sent with the same Idempotency-Key; see `add`."""
@@ -169,9 +171,7 @@ class Register:
             if value is not None
         ]
         with self._database.session() as session:
-            total = session.scalar(
-                select(func.count()).select_from(SubmissionRow).where(*wanted)
-            )
+            total = session.scalar(select(func.count()).select_from(SubmissionRow).where(*wanted))
             page = select(SubmissionRow).where(*wanted).order_by(SubmissionRow.id.desc())
             if before is not None:
                 page = page.where(SubmissionRow.id < before)
@@ -209,7 +209,9 @@ class Register:
                 setattr(row, name, value)
             session.commit()
 
-    def keep_results(self, report: Mapping[str, Any], added: bytes, removed: bytes) -> dict[str, str]:
+    def keep_results(
+        self, report: Mapping[str, Any], added: bytes, removed: bytes
+    ) -> dict[str, str]:
         """Store report and difference; their names as facts for `move`."""
         text = json.dumps(report, ensure_ascii=False, separators=(",", ":")).encode()
         return {

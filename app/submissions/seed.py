@@ -12,7 +12,7 @@ from typing import Any
 from app.errors import InvalidRequest
 from app.log import Log
 from app.rdf import media
-from app.submissions.gate import Gate, Outcome, Submission
+from app.submissions.gate import Change, File, Gate, Outcome
 
 EXAMPLE_KIND = "scheme/dataset-type/example"
 
@@ -68,26 +68,25 @@ class Seed:
     async def _publish(self, file: SeedFile, on_step: Step) -> Outcome:
         name = file.path.name
         on_step(name, {"stage": "parse"})
-        submission = Submission(
-            dataset=file.dataset,
-            author=file.facts["publisher"] or file.dataset,
-            licence=file.facts["licence"],
-            data=file.data,
-            media_type=media.TURTLE,
+        change = Change.of_file(
+            file.dataset,
+            file.facts["publisher"] or file.dataset,
+            file.facts["licence"],
+            File(name, media.TURTLE, file.data),
             kinds=file.facts["types"],
+            force=True,  # a new edition may leave out what others still refer to
         )
         # A file that only looks different is committed too, or every start would read it again.
         outcome = await self._gate.publish(
-            submission, even_unchanged=True, on_progress=lambda facts: on_step(name, facts)
+            change, even_unchanged=True, on_progress=lambda facts: on_step(name, facts)
         )
         on_step(name, {"stage": "published", "outcome": outcome})
         return outcome
 
     async def _withdraw(self, dataset: str, author: str) -> Outcome:
         """The example data goes as it came: by a commit that empties its dataset."""
-        return await self._gate.publish(
-            Submission(dataset, author, None, data=b"", media_type=media.TURTLE)
-        )
+        nothing = File(None, media.TURTLE, b"")
+        return await self._gate.publish(Change.of_file(dataset, author, None, nothing, force=True))
 
 
 def in_order(files: Sequence[SeedFile]) -> list[SeedFile]:

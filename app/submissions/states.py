@@ -25,9 +25,7 @@ class State(StrEnum):
 
 TRANSITIONS: Final[Mapping[State, frozenset[State]]] = {
     State.RECEIVED: frozenset({State.VALIDATED, State.REJECTED, State.WITHDRAWN}),
-    State.VALIDATED: frozenset(
-        {State.IN_REVIEW, State.PUBLISHED, State.REJECTED, State.WITHDRAWN}
-    ),
+    State.VALIDATED: frozenset({State.IN_REVIEW, State.PUBLISHED, State.REJECTED, State.WITHDRAWN}),
     State.IN_REVIEW: frozenset({State.PUBLISHED, State.REJECTED, State.WITHDRAWN}),
     State.PUBLISHED: frozenset(),
     State.REJECTED: frozenset(),

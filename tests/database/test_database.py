@@ -15,7 +15,8 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, create_engine, inspect, text
 
-import app.accounts.schema  # noqa: F401 -- the tables of the rooms
+import app.accounts.schema
+import app.submissions.schema  # noqa: F401
 from app.database import Base, Database, UtcDateTime
 from app.database.engine import MIGRATIONS
 from app.log import Log

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gzip
+import json
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,8 @@ from app.sandbox.pool import Limits, Pool
 from app.store.check import check_all
 from app.store.embedded import MemoryStore, reserved_graph
 from app.store.node import StoreNode
-from app.submissions.gate import Gate, Outcome, Rules, Submission
+from app.submissions.checking import Checker
+from app.submissions.gate import Change, File, Gate, Outcome, Rules
 from app.submissions.seed import Seed
 
 BASE = "https://example.org/"
@@ -72,7 +74,9 @@ class House:
         raw = isinstance(turtle, bytes)
         data = turtle if isinstance(turtle, bytes) else (PREFIXES + turtle).encode()
         assert raw or media_type in {media.TURTLE, media.TRIG}
-        return await self.gate.publish(Submission(dataset, AUTHOR, licence, data, media_type))
+        return await self.gate.publish(
+            Change.of_file(dataset, AUTHOR, licence, File(None, media_type, data))
+        )
 
     def quads(self, dataset: str = ONE) -> set[Quad]:
         return set(self.store.graph(NamedNode(dataset)))
@@ -270,22 +274,27 @@ def test_what_the_data_refers_to_is_seen_but_not_judged(tmp_path: Path) -> None:
         await house.publish(THING, ONE)
         # the context holds type and label of the first thing, not the name that its shape asks for
         near = "<id/thing/b> a e:Thing ; e:name 'B' ; e:near <id/thing/a> ."
-        report = await house.gate.validate((PREFIXES + near).encode(), media.TURTLE)
-        assert report["groups"] == []
+        checker = Checker(house.pool, house.gate._rules)
+        checked = await checker.check([File(None, media.TURTLE, (PREFIXES + near).encode())])
+        assert json.loads(checked.body)["groups"] == []
 
     run(tmp_path, test)
 
 
 def test_what_a_file_says_of_its_dataset_goes_to_the_reserved_graph(tmp_path: Path) -> None:
     async def test(house: House) -> None:
-        about = f"<{ONE}> dcterms:title '{{}}'@en . <{ONE}#distribution> dcterms:title 'd' ."
+        about = (
+            f"<{ONE}> dcterms:title '{{}}'@en ; dcat:distribution <{ONE}#distribution> . "
+            f"<{ONE}#distribution> dcterms:title 'd' ."
+        )
         await house.publish(THING + about.format("First"))
         assert len(house.quads()) == 2
-        assert house.said(ONE) == {"title": {"First"}}
+        assert house.said(ONE) == {"title": {"First"}, "distribution": {f"{ONE}#distribution"}}
         assert house.said(f"{ONE}#distribution") == {"title": {"d"}}
         assert (await house.publish(about.format("First") + THING)).commit is None
         await house.publish(THING + about.format("Second"))
-        assert house.said(ONE) == {"title": {"Second"}}
+        assert house.said(ONE)["title"] == {"Second"}
+        assert house.said(f"{ONE}#distribution") == {"title": {"d"}}
         await house.publish(f"<{ONE}x> dcterms:title 'no part of it' .", TWO)
         assert house.said(f"{ONE}x") == {}
 
@@ -377,21 +386,6 @@ def test_blank_nodes_are_kept_when_asked_and_can_be_replaced(tmp_path: Path) -> 
         assert len(house.quads()) == 2
 
     run(tmp_path, test, skolemize=False)
-
-
-def test_validating_publishes_nothing(tmp_path: Path) -> None:
-    async def test(house: House) -> None:
-        seen: list[dict[str, Any]] = []
-        data = (PREFIXES + "<id/thing/a> a e:Thing .").encode()
-        report = await house.gate.validate(data, media.TURTLE, on_progress=seen.append)
-        assert (report["conforms"], report["counts"]["violation"]) == (False, 1)
-        assert seen == [{"stage": "validate", "statements": 1}]
-        own = await house.gate.validate(data, media.TURTLE, own_shapes=PREFIXES)
-        assert own["conforms"] is True
-        assert house.log.head() == 0
-        await house.publish(THING)
-
-    run(tmp_path, test)
 
 
 def dataset_file(name: str, body: str = "", requires: str = "", kind: str = "") -> str:
