@@ -76,7 +76,7 @@ def create_app(settings: Settings) -> Front:
     records = Records(runner, profile, context_url)
     history = History(runner, service.log, profile, context_url)
     examples = read_examples(sorted(settings.seed_dir.glob("queries.ttl")))
-    pages = Pages(records, profile, settings, examples=examples)
+    pages = Pages(records, history, profile, settings, examples=examples)
     framework = FastAPI(
         title="LifeTec Graph",
         version="1",
