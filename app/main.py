@@ -20,6 +20,7 @@ from app.api.accounts import accounts_router, describe_accounts
 from app.api.graphs import GraphStoreApp
 from app.api.history import history_router
 from app.api.history_openapi import describe_history
+from app.api.jobs import describe_jobs, jobs_router
 from app.api.problems import Problems
 from app.api.rate_limits import RateLimits
 from app.api.records import records_router
@@ -64,10 +65,13 @@ class Front:
 _ALIVE = JSONResponse({"status": "live"}, headers={"cache-control": "no-store"})
 
 
-def create_app(settings: Settings) -> Front:
-    """The ASGI application; opens log, store and workers when it starts."""
+def create_app(settings: Settings, service: Service | None = None) -> Front:
+    """The ASGI application; opens log, store and workers when it starts.
+
+    `service` is made from the settings unless it is given.
+    """
     profile = load_profile(settings.ontology_dir, settings.shapes_dir, settings.base_iri)
-    service = Service(settings, serving=True)
+    service = service or Service(settings, serving=True)
     query_limits = Limits(settings.query_seconds, settings.query_memory_mb)
     # Our own bounded code: a worker that has just read the profile and sorted the names must stay.
     record_limits = replace(query_limits, slice_seconds=query_limits.seconds)
@@ -85,7 +89,8 @@ def create_app(settings: Settings) -> Front:
         redoc_url=None,
         openapi_url=None,
     )
-    problems = Problems(f"{settings.base_iri}problem/", pages.render_problem)
+    problem_types = f"{settings.base_iri}problem/"
+    problems = Problems(problem_types, pages.render_problem)
     _add_problems(framework, problems)
     framework.add_middleware(
         CORSMiddleware,
@@ -104,6 +109,7 @@ def create_app(settings: Settings) -> Front:
     )
     _add_health(framework, service)
     framework.include_router(accounts_router(service.accounts, settings.public_url))
+    framework.include_router(jobs_router(service.jobs, service.accounts, problem_types))
     framework.include_router(
         validate_router(
             service.public_checker,
@@ -204,7 +210,8 @@ def _add_health(framework: FastAPI, service: Service) -> None:
 
 def _add_openapi(framework: FastAPI, profile: Profile) -> None:
     document = describe_history(describe_records(framework.openapi(), profile), profile)
-    document = describe_validate(describe_accounts(document), profile.languages)
+    document = describe_jobs(describe_accounts(document))
+    document = describe_validate(document, profile.languages)
     document = describe_submissions(document, profile.languages)
     text = json.dumps(document, ensure_ascii=False).encode()
 
