@@ -21,6 +21,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.accounts import accounts_router, describe_accounts
 from app.api.graphs import GraphStoreApp
+from app.api.history import history_router
+from app.api.history_openapi import describe_history
 from app.api.jobs import describe_jobs, jobs_router
 from app.api.problems import Problems
 from app.api.rate_limits import RateLimits
@@ -36,6 +38,7 @@ from app.errors import AppError
 from app.pages import Pages, read_examples
 from app.profile import Profile, load_profile
 from app.records.caged import CagedRunner
+from app.records.history import History
 from app.records.service import Records
 from app.sandbox.pool import Limits
 from app.service import Service
@@ -80,9 +83,11 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     # Our own bounded code: a worker that has just read the profile and sorted the names must stay.
     record_limits = replace(query_limits, slice_seconds=query_limits.seconds)
     runner = CagedRunner(service.pool, record_limits, lambda: service.checkpoint().generation)
-    records = Records(runner, profile, f"{settings.public_url}/context.jsonld")
+    context_url = f"{settings.public_url}/context.jsonld"
+    records = Records(runner, profile, context_url)
+    history = History(runner, service.log, profile, context_url)
     examples = read_examples(sorted(settings.seed_dir.glob("queries.ttl")))
-    pages = Pages(records, profile, settings, examples=examples)
+    pages = Pages(records, history, profile, settings, examples=examples)
     framework = FastAPI(
         title="LifeTec Graph",
         version="1",
@@ -134,7 +139,8 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
             door, max_bytes=settings.submission_mb << 20, page=pages.validation_report
         )
     )
-    framework.include_router(records_router(records, profile, settings))
+    framework.include_router(history_router(history, profile, settings))
+    framework.include_router(records_router(records, history, profile, settings))
     _add_openapi(framework, profile)
     framework.include_router(pages.router)
 
@@ -244,7 +250,7 @@ def _add_health(framework: FastAPI, service: Service) -> None:
 
 
 def _add_openapi(framework: FastAPI, profile: Profile) -> None:
-    document = describe_records(framework.openapi(), profile)
+    document = describe_history(describe_records(framework.openapi(), profile), profile)
     document = describe_jobs(describe_accounts(document))
     document = describe_validate(document, profile.languages)
     document = describe_submissions(document, profile.languages)

@@ -20,7 +20,7 @@ from app.api.parameters import (
     read_number,
     read_parameters,
 )
-from app.api.records import preferred_language
+from app.api.readings import preferred_language
 from app.api.uploads import read_parts
 from app.errors import Invalid, InvalidRequest, NotAcceptable, PayloadTooLarge
 from app.rdf import media

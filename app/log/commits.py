@@ -94,9 +94,9 @@ class Commit:
         """Removed quads as N-Quads."""
         return self._diff[1]
 
-    def about(self, subject: str) -> Change:
-        """What changed of one entity: the statements about this IRI and about fragments of it."""
-        return Change(self, *patches.about(self._packed(), subject))
+    def about(self, *subjects: str) -> Change:
+        """What changed of one entity: the statements about these IRIs and fragments of them."""
+        return Change(self, *patches.about(self._packed(), *subjects))
 
 
 @dataclass(frozen=True, slots=True)
