@@ -392,11 +392,7 @@ class Desk:
             mode=asked.mode,
             dataset=dataset,
             graphs=asked.graphs if asked.graphs is None else tuple(targets),
-            names={
-                "partner": own,
-                "everywhere": who.may(Act.WRITE_ALL),
-                "scope": None if who.scope is None else sorted(who.scope),
-            },
+            names=who.naming.arguments(),
             force=asked.force,
             direct=who.trusted or who.may(Act.WRITE_ALL),
             expects=self._expectations(dataset, asked),
