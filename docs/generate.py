@@ -28,6 +28,7 @@ from typer.models import ArgumentInfo, OptionInfo
 from app import errors
 from app.accounts import Act, Role
 from app.accounts.principal import LEAST
+from app.api.graphs import METHODS as GRAPH_METHODS
 from app.api.problems import status_of
 from app.cli import cli
 from app.failpoints import FAILPOINTS
@@ -37,7 +38,6 @@ from app.rdf import media
 from app.rdf.terms import DCAT, DCTERMS, PREFIXES, type_
 from app.records.listing import filterable
 from app.settings import Settings
-from app.sparql.graph_store import METHODS as GRAPH_METHODS
 from app.sparql.operation import METHODS
 
 ROOT = Path(__file__).resolve().parent.parent

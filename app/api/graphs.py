@@ -20,7 +20,7 @@ from app.errors import AppError, MethodNotAllowed, NotFound
 from app.sparql.endpoint import Endpoint
 from app.sparql.graph_store import GraphRead, read_graph_request
 
-_METHODS = ("GET", "HEAD", "OPTIONS")
+METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 class GraphStoreApp:
@@ -34,7 +34,7 @@ class GraphStoreApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["method"] == "OPTIONS":
-            await respond(send, 204, preflight(_METHODS))
+            await respond(send, 204, preflight(METHODS))
             return
         request = HttpRequest(scope)
         try:
@@ -42,7 +42,7 @@ class GraphStoreApp:
                 scope["method"], scope["query_string"], request.headers.get("accept")
             )
             if not isinstance(wanted, GraphRead):
-                raise MethodNotAllowed(scope["method"], list(_METHODS))
+                raise MethodNotAllowed(scope["method"], list(METHODS))
             async with cancelled_by_disconnect(receive):
                 await self._send_graph(wanted, send, head=scope["method"] == "HEAD")
         except AppError as error:
