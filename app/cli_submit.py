@@ -8,6 +8,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
@@ -17,7 +18,7 @@ import typer
 
 from app.accounts.secret import Secret, read_secret
 from app.console import errors, plain, progress, reported, say
-from app.errors import UnsupportedMediaType
+from app.errors import Invalid, UnsupportedMediaType
 from app.rdf import media
 from app.submissions.gate import File
 from app.submissions.report import lines
@@ -164,7 +165,7 @@ def _followed(remote: Remote, answer: Answer, name: str, step: Step) -> Answer:
         given_up = job.document.get("state") == "failed"
         if given_up and answer.document.get("state") in _UNDER_WAY:
             error = job.document["error"]
-            return type(answer)(error["status"], error)
+            return replace(answer, status=error["status"], document=error)
     return answer
 
 
@@ -183,7 +184,7 @@ def _tell(remote: Remote, answer: Answer, language: str) -> None:
     if answer.refused:
         if "report" not in found:
             raise answer.problem()
-        say(f"Refused. {found['detail']}")
+        say("Refused.")
         _tell_report(found["report"], language)
     elif "dry_run" in found:
         can = "could" if found["conforms"] else "could not"
@@ -191,14 +192,20 @@ def _tell(remote: Remote, answer: Answer, language: str) -> None:
         _tell_difference(found["diff"])
         _tell_report(found["report"], language)
     else:
-        _tell_submission(remote, found, language)
+        _tell_submission(remote, answer, language)
 
 
-def _tell_submission(remote: Remote, one: Mapping[str, Any], language: str) -> None:
+def _tell_submission(remote: Remote, answer: Answer, language: str) -> None:
+    one = answer.document
     say(_in_words(one))
     path = f"{_API}/submissions/{quote(one['id'], safe='')}"
     say(f"{remote.address}{path}")
-    if one["state"] != State.REJECTED and one["diff"]:
+    refused = one["state"] == State.REJECTED
+    if refused and one["problem"]:
+        answer = replace(answer, status=one["problem"]["status"], document=one["problem"])
+        if not isinstance(error := answer.problem(), Invalid):
+            raise error
+    if one["diff"] and not refused:
         found = remote.get(f"{path}/diff", lang=language, limit=_MOST_ENTITIES)
         if not found.refused:
             _tell_difference(found.document)
@@ -217,7 +224,7 @@ def _in_words(one: Mapping[str, Any]) -> str:
         case State.IN_REVIEW:
             return "In review: a curator decides whether it is published."
         case State.REJECTED:
-            return f"Refused. {one['reason'] or one['problem']['detail']}"
+            return f"Refused. {one['reason'] or ''}".rstrip()
         case State.WITHDRAWN:
             return "Withdrawn; nothing was published."
     return "On its way; its address tells what becomes of it."
