@@ -48,25 +48,15 @@ def serve(
 ) -> None:
     """Load what is new in the seed, then serve SPARQL, JSON and pages."""
     # Other commands need no HTTP, and the framework takes longer to import than they to run.
-    import uvicorn  # noqa: PLC0415
-
-    from app.main import create_app  # noqa: PLC0415
+    from app import main  # noqa: PLC0415
 
     given = {"host": host, "port": port}
     settings = read_settings(**{name: value for name, value in given.items() if value is not None})
     with reported():
         asyncio.run(_seed(settings))
-        application = create_app(settings)
+        application = main.create_app(settings)
     errors.print(f"LifeTec Graph on [bold]{settings.public_url}[/bold]  (stop with Ctrl-C)")
-    uvicorn.run(
-        application,
-        host=settings.host,
-        port=settings.port,
-        log_level="warning",
-        server_header=False,
-        timeout_graceful_shutdown=5,
-        proxy_headers=False,  # whom to believe is a setting of our own
-    )
+    main.serve(application, settings)
 
 
 async def _seed(settings: Settings) -> None:

@@ -139,6 +139,7 @@ def rules(settings: Settings) -> Rules:
         skolemize=settings.skolemize,
         max_bytes=settings.submission_mb << 20,
         limits=Limits(settings.submission_seconds, settings.submission_memory_mb, "batch"),
+        union=settings.default_graph == "union",
         ontology_dir=settings.ontology_dir,
         shapes_dir=settings.shapes_dir,
     )

@@ -21,10 +21,10 @@ from app.submissions.gate import File
 
 KEY = new_secret()
 FILE = File("a.ttl", "text/turtle", b"<a:a> <a:b> <a:c> .\n" * 10)
-CUT = (0, {}, b"")
-"""Instead of an answer the connection is closed."""
-
 Scripted = tuple[int, dict[str, str], bytes]
+
+CUT: Scripted = (0, {}, b"")
+"""Instead of an answer the connection is closed."""
 
 
 def answer(status: int, document: Any = None, **headers: str) -> Scripted:

@@ -21,7 +21,7 @@ from app.api.parameters import (
     read_parameters,
 )
 from app.api.problems import problem_document
-from app.api.records import preferred_language
+from app.api.readings import preferred_language
 from app.api.uploads import read_parts
 from app.errors import AppError, Invalid, InvalidRequest, NotAcceptable, PayloadTooLarge
 from app.rdf import media

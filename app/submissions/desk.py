@@ -393,11 +393,7 @@ class Desk:
             mode=asked.mode,
             dataset=dataset,
             graphs=asked.graphs if asked.graphs is None else tuple(targets),
-            names={
-                "partner": own,
-                "everywhere": who.may(Act.WRITE_ALL),
-                "scope": None if who.scope is None else sorted(who.scope),
-            },
+            names=who.naming.arguments(),
             force=asked.force,
             direct=who.trusted or who.may(Act.WRITE_ALL),
             expects=self._expectations(dataset, asked),
@@ -409,7 +405,13 @@ class Desk:
         """The graphs that are written, each with its account if it has one."""
         who.require(Role.PARTNER)
         if asked.graphs is None:
-            who.require(Role.ADMIN)
+            if not who.may(Act.ADMINISTER):
+                raise Forbidden(
+                    "This may change any graph: it clears them all, or names one by a variable. "
+                    "Name the graphs of your datasets instead; only administrators may do more.",
+                    needed=Role.ADMIN.value,
+                    role=who.role.value,
+                )
             return {}
         names: Sequence[str] = asked.graphs or ((asked.dataset,) if asked.dataset else ())
         return {name: self._target(who, name) for name in names}

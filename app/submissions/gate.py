@@ -37,6 +37,7 @@ class Rules:
     skolemize: bool
     max_bytes: int
     limits: Limits
+    union: bool = True
     ontology_dir: Path | None = None
     shapes_dir: Path | None = None
 
@@ -48,6 +49,7 @@ class Rules:
             "shapes": [str(path) for path in self.shapes],
             "skolemize": self.skolemize,
             "max_bytes": self.max_bytes,
+            "union": self.union,
             "ontology_dir": str(self.ontology_dir) if self.ontology_dir else None,
             "shapes_dir": str(self.shapes_dir) if self.shapes_dir else None,
         }

@@ -56,7 +56,7 @@ class Desk:
 
     def submit(self, *words: str | Path, by: str | None = "new", to: str | None = None) -> Run:
         """Run it; whatever happens, the key is not shown."""
-        key = {} if by is None else {"key": self.keys[by]}
+        key: dict[str, Any] = {} if by is None else {"key": self.keys[by]}
         done = lifetec(
             self.folder / "unused", "submit", *words, "--to", to or self.server.url, **key
         )
@@ -135,7 +135,7 @@ def test_what_a_new_partner_sends_is_in_review(desk: Desk) -> None:
 
 def test_what_a_trusted_partner_sends_is_published_at_once(desk: Desk) -> None:
     first = desk.file(organisation("sure-1"), "first.ttl.gz")
-    again = [first, "--dataset", "sure/one"]
+    again: list[str | Path] = [first, "--dataset", "sure/one"]
     run = desk.submit(*again, by="sure")
     (one,) = desk.submissions("sure/one")
     assert (run.exit, run.out.partition("\n")[0]) == (
@@ -208,7 +208,8 @@ def test_names_of_others_are_told_with_their_lines(desk: Desk) -> None:
 
 
 def test_who_insists_on_a_generation_is_refused_when_it_has_passed(desk: Desk) -> None:
-    file, words = desk.file(organisation("sure-4")), ["--dataset", "sure/four", "--if-match"]
+    file = desk.file(organisation("sure-4"))
+    words = ["--dataset", "sure/four", "--if-match"]
     assert desk.submit(file, *words, "0", by="sure").exit == 0
     run = desk.submit(desk.file(organisation("sure-4", "Other")), *words, "0", by="sure")
     assert run.exit == 1
@@ -275,7 +276,13 @@ def test_an_answer_that_is_lost_makes_no_second_submission(desk: Desk) -> None:
 
 
 def test_an_attempt_that_was_given_up_can_be_repeated(desk: Desk) -> None:
-    words = [desk.file(organisation("new-3")), "--dataset", "new/three", "--idempotency-key", "a b"]
+    words: list[str | Path] = [
+        desk.file(organisation("new-3")),
+        "--dataset",
+        "new/three",
+        "--idempotency-key",
+        "a b",
+    ]
     assert [desk.submit(*words).exit for _ in range(2)] == [0, 0]
     assert len(desk.submissions("new/three")) == 1
     run = desk.submit(desk.file(organisation("new-3", "Other")), *words[1:])
@@ -311,7 +318,7 @@ def test_a_command_that_is_wrong_sends_nothing(
 def test_a_key_in_a_file_is_read_and_an_unknown_one_refused(desk: Desk) -> None:
     file = desk.file(organisation("new-5"))
     key = desk.file(f"{desk.keys['new']}\n", "key.txt")
-    words = [file, "--dataset", "new/five", "--key-file", key]
+    words: list[str | Path] = [file, "--dataset", "new/five", "--key-file", key]
     assert desk.submit(*words, by=None).exit == 0
     desk.file(f"ltg_{'0' * 12}_{'0' * 64}\n", "key.txt")
     run = desk.submit(*words, by=None)
