@@ -331,7 +331,8 @@ class Desk:
         failpoint("submission.validated")
         prepared.refuse_violations()
         if not one.direct and by is None:
-            moved = await asyncio.to_thread(self._register.move, one.id, State.IN_REVIEW)
+            waiting = State.IN_REVIEW if prepared else State.PUBLISHED  # nothing to review
+            moved = await asyncio.to_thread(self._register.move, one.id, waiting)
             failpoint("submission.waiting")
             return moved
         decided = {"decided_by": by} if by else {}
