@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.accounts import accounts_router, describe_accounts
 from app.api.graphs import GraphStoreApp
+from app.api.jobs import describe_jobs, jobs_router
 from app.api.problems import Problems
 from app.api.rate_limits import RateLimits
 from app.api.records import records_router
@@ -25,6 +26,7 @@ from app.api.records_openapi import describe_records
 from app.api.sparql import SparqlApp
 from app.api.submissions import SubmissionDoor, submissions_router
 from app.api.submissions_openapi import describe_submissions
+from app.api.update import UpdateApp
 from app.api.validate import validate_router
 from app.api.validate_openapi import describe_validate
 from app.errors import AppError
@@ -60,10 +62,13 @@ class Front:
 _ALIVE = JSONResponse({"status": "live"}, headers={"cache-control": "no-store"})
 
 
-def create_app(settings: Settings) -> Front:
-    """The ASGI application; opens log, store and workers when it starts."""
+def create_app(settings: Settings, service: Service | None = None) -> Front:
+    """The ASGI application; opens log, store and workers when it starts.
+
+    `service` is made from the settings unless it is given.
+    """
     profile = load_profile(settings.ontology_dir, settings.shapes_dir, settings.base_iri)
-    service = Service(settings, serving=True)
+    service = service or Service(settings, serving=True)
     query_limits = Limits(settings.query_seconds, settings.query_memory_mb)
     # Our own bounded code: a worker that has just read the profile and sorted the names must stay.
     record_limits = replace(query_limits, slice_seconds=query_limits.seconds)
@@ -79,7 +84,8 @@ def create_app(settings: Settings) -> Front:
         redoc_url=None,
         openapi_url=None,
     )
-    problems = Problems(f"{settings.base_iri}problem/", pages.render_problem)
+    problem_types = f"{settings.base_iri}problem/"
+    problems = Problems(problem_types, pages.render_problem)
     _add_problems(framework, problems)
     framework.add_middleware(
         CORSMiddleware,
@@ -98,6 +104,7 @@ def create_app(settings: Settings) -> Front:
     )
     _add_health(framework, service)
     framework.include_router(accounts_router(service.accounts, settings.public_url))
+    framework.include_router(jobs_router(service.jobs, service.accounts, problem_types))
     framework.include_router(
         validate_router(
             service.public_checker,
@@ -136,9 +143,19 @@ def create_app(settings: Settings) -> Front:
         page=pages.sparql_page,
     )
     graphs = GraphStoreApp(
-        endpoint, problems=problems, max_result_bytes=settings.query_result_mb << 20
+        endpoint,
+        service.log,
+        door,
+        address=f"{settings.public_url}/graphs",
+        union=union,
+        problems=problems,
+        max_bytes=settings.submission_mb << 20,
+        max_result_bytes=settings.query_result_mb << 20,
     )
-    return Front(framework, {"/sparql": sparql, "/graphs": graphs})
+    update = UpdateApp(
+        door, union=union, problems=problems, max_update_bytes=settings.update_kb << 10
+    )
+    return Front(framework, {"/sparql": sparql, "/sparql/update": update, "/graphs": graphs})
 
 
 def _lifespan(service: Service) -> Any:
@@ -187,7 +204,8 @@ def _add_health(framework: FastAPI, service: Service) -> None:
 
 def _add_openapi(framework: FastAPI, profile: Profile) -> None:
     document = describe_records(framework.openapi(), profile)
-    document = describe_validate(describe_accounts(document), profile.languages)
+    document = describe_jobs(describe_accounts(document))
+    document = describe_validate(document, profile.languages)
     document = describe_submissions(document, profile.languages)
     text = json.dumps(document, ensure_ascii=False).encode()
 

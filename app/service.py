@@ -27,7 +27,8 @@ class Service:
     """The parts behind HTTP and CLI alike, made from settings alone.
 
     Use as an async context manager. With `serving`, this process must hold the live store;
-    otherwise it reads the checkpoints of a running server when there is one.
+    otherwise it reads the checkpoints of a running server when there is one. Who serves,
+    calls `start`, too.
     """
 
     def __init__(self, settings: Settings, *, serving: bool) -> None:
@@ -35,6 +36,9 @@ class Service:
         self.database = open_database(settings)
         self.log = open_log(settings, self.database)
         self.accounts = Accounts(self.database, settings.base_iri)
+        self.jobs = Jobs(
+            _database_url(settings), settings.data_dir, executor=executor_of(settings.data_dir)
+        )
         self.pool = Pool(
             light=settings.workers,
             heavy=settings.workers,
@@ -47,9 +51,6 @@ class Service:
         self.gate = Gate(self.pool, self.log, self.node, rules(settings))
         self.checker = Checker(self.pool, rules(settings))
         self.public_checker = Checker(self.pool, public_rules(settings))
-        self.jobs = Jobs(
-            database_url(settings), settings.data_dir, executor=executor_of(settings.data_dir)
-        )
         self.desk = Desk(
             gate=self.gate,
             register=Register(
@@ -99,11 +100,10 @@ class Service:
 def open_database(settings: Settings) -> Database:
     """The operations database; also beside a running server."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    return Database(database_url(settings))
+    return Database(_database_url(settings))
 
 
-def database_url(settings: Settings) -> str:
-    """Where the operations database is."""
+def _database_url(settings: Settings) -> str:
     return settings.database_url or f"sqlite:///{settings.data_dir.resolve() / 'lifetec.db'}"
 
 

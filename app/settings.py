@@ -61,6 +61,7 @@ class Settings(BaseSettings):
     submission_seconds: float = Field(600.0, gt=0, description="Deadline of a submission, seconds")
     submission_memory_mb: int = Field(4096, ge=64, description="Address space of a submission, MB")
     submission_mb: int = Field(256, ge=1, description="Size of a submission, unpacked, MB")
+    update_kb: int = Field(1024, ge=1, description="Length of a SPARQL update, kB")
     submission_wait_mb: int = Field(
         4, ge=0, description="Size up to which a request waits for what becomes of it, MB"
     )

@@ -76,6 +76,9 @@ ADDRESSES: Mapping[str, str] = {
     "/api/v1/admin/datasets/{partner}/{slug}": "One dataset: show, change",
     "/api/v1/admin/keys": "Keys: list, issue; needs a key",
     "/api/v1/admin/keys/{id}": "One key: revoke",
+    "/api/v1/jobs": "Jobs, the newest first; needs a key",
+    "/api/v1/jobs/{id}": "One job: as it is, or each change as it happens; see "
+    "[docs/jobs.md](docs/jobs.md)",
     "/context.jsonld": "The JSON-LD context of all records",
     "/openapi.json": "OpenAPI 3.1 description of the JSON interface",
     "/docs": "The same as a page, with examples",

@@ -1,12 +1,20 @@
-"""`/graphs`: the SPARQL 1.1 Graph Store HTTP Protocol, reading, as a raw ASGI application."""
+"""`/graphs`: the SPARQL 1.1 Graph Store HTTP Protocol as a raw ASGI application."""
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Sequence
+from urllib.parse import quote
 
+from pyoxigraph import NamedNode
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from app.api.parameters import read_conditions
 from app.api.problems import Problems
 from app.api.streaming import (
     CORS,
@@ -16,17 +24,41 @@ from app.api.streaming import (
     respond,
     send_result,
 )
+from app.api.submissions import SubmissionDoor
+from app.api.uploads import read_parts
 from app.errors import AppError, NotFound
+from app.log import Log
+from app.rdf import media
 from app.sparql.endpoint import Endpoint
-from app.sparql.graph_store import METHODS, GraphRead, read_graph_request
+from app.sparql.graph_store import METHODS, GraphRead, GraphWrite, read_graph_request
+from app.submissions.desk import Asked
+from app.submissions.gate import File
+from app.submissions.register import Submission
+from app.submissions.states import Mode, State
 
 
 class GraphStoreApp:
-    """Reads whole graphs through an Endpoint, within its limits."""
+    """Reads whole graphs through an Endpoint, within its limits; writes them through the desk."""
 
-    def __init__(self, endpoint: Endpoint, *, problems: Problems, max_result_bytes: int) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        log: Log,
+        door: SubmissionDoor,
+        *,
+        address: str,
+        union: bool,
+        problems: Problems,
+        max_bytes: int,
+        max_result_bytes: int,
+    ) -> None:
         self._endpoint = endpoint
+        self._log = log
+        self._door = door
+        self._address = address
+        self._union = union
         self._problems = problems
+        self._max_bytes = max_bytes
         self._max_result_bytes = max_result_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -34,24 +66,102 @@ class GraphStoreApp:
         if scope["method"] == "OPTIONS":
             await respond(send, 204, preflight(METHODS))
             return
-        request = HttpRequest(scope)
+        request = HttpRequest(scope, receive)
         try:
             wanted = read_graph_request(
                 scope["method"], scope["query_string"], request.headers.get("accept")
             )
-            async with cancelled_by_disconnect(receive):
-                await self._send_graph(wanted, send, head=scope["method"] == "HEAD")
+            if isinstance(wanted, GraphRead):
+                async with cancelled_by_disconnect(receive):
+                    await self._send_graph(
+                        wanted, request.headers, send, head=scope["method"] == "HEAD"
+                    )
+                return
+            reply = await self._write(request, wanted)
         except AppError as error:
             reply = self._problems.response(request, error)
-            reply.raw_headers.extend(CORS)
-            await reply(scope, receive, send)
-        except ClientGone:
+        except (ClientGone, ClientDisconnect):
             return
+        reply.raw_headers.extend(CORS)
+        await reply(scope, receive, send)
 
-    async def _send_graph(self, wanted: GraphRead, send: Send, *, head: bool) -> None:
-        async with self._endpoint.evaluate(wanted.exists()) as found:
-            exists = json.loads(found.complete or b"{}").get("boolean")
-        if wanted.graph and not exists:
+    # reading
+
+    async def _send_graph(
+        self, wanted: GraphRead, headers: Headers, send: Send, *, head: bool
+    ) -> None:
+        if wanted.graph and not await self._exists(wanted.graph):
             raise NotFound(f"There is no graph {wanted.graph}.")
         async with self._endpoint.evaluate(wanted.content()) as result:
-            await send_result(result, send, head=head, max_bytes=self._max_result_bytes)
+            tag = await self._tag(wanted, result.generation)
+            extra = [(b"etag", tag.encode()), (b"cache-control", b"no-cache")]
+            known = [one.strip() for one in headers.get("if-none-match", "").split(",")]
+            if tag in known or "*" in known:
+                await respond(send, 304, [*extra, *CORS])
+                return
+            await send_result(
+                result, send, head=head, max_bytes=self._max_result_bytes, extra=extra
+            )
+
+    async def _exists(self, graph: NamedNode) -> bool:
+        async with self._endpoint.evaluate(GraphRead(graph, media.N_TRIPLES).exists()) as found:
+            exists: bool = json.loads(found.complete or b"{}").get("boolean", False)
+            return exists
+
+    async def _tag(self, wanted: GraphRead, generation: int) -> str:
+        """The generation of the graph as it is shown, and the format: `If-Match` takes either."""
+        if wanted.graph or not self._union:
+            name = self._name(wanted.graph)
+            # Not newer than what is sent: a follower may be behind the log.
+            generation = await asyncio.to_thread(self._log.generation_of, name, until=generation)
+        return f'"{generation}-{media.suffix(wanted.media_type)}"'
+
+    def _name(self, graph: NamedNode | None) -> str:
+        """What the log calls a graph."""
+        return graph.value if graph else f"{self._door.base_iri}graph/default"
+
+    # writing
+
+    async def _write(self, request: HttpRequest, wanted: GraphWrite) -> Response:
+        """PUT (§5.3), DELETE (§5.4) and POST (§5.5) as submissions."""
+        who = await self._door.principal(request)
+        name = self._name(wanted.graph)
+        await self._door.desk.refuse(who, name)
+        existed = wanted.graph is None or await self._exists(wanted.graph)
+        if wanted.method == "DELETE" and not existed:
+            raise NotFound(f"There is no graph {wanted.graph}.")
+        conditions = read_conditions(request.headers)
+        asked = Asked(
+            mode=Mode.MERGE if wanted.method == "POST" else Mode.REPLACE,
+            files=await self._files(request, wanted),
+            dataset=name,
+            force=wanted.force,
+            expects=conditions.expects,
+            exists=conditions.exists,
+            idempotency=conditions.idempotency,
+        )
+        if wanted.dry_run:
+            return await self._door.preview(request, who, asked, {})
+        return self._answer(await self._door.send(request, who, asked, {}), wanted, existed)
+
+    async def _files(self, request: HttpRequest, wanted: GraphWrite) -> tuple[File, ...]:
+        if wanted.method == "DELETE":
+            return (File(None, media.N_TRIPLES, b""),)
+        parts: Sequence[File] = [
+            File(part.name, part.media_type, part.data)
+            for part in await read_parts(request, self._max_bytes, "file")
+        ]
+        return tuple(parts)
+
+    def _answer(self, one: Submission, wanted: GraphWrite, existed: bool) -> Response:
+        if one.state is not State.PUBLISHED:
+            return self._door.answer(one, 202)
+        headers = {"Link": f'<{self._door.address}/{one.id}>; rel="describedby"'}
+        if one.generation is not None:
+            headers["ETag"] = f'"{one.generation}"'
+        if existed or wanted.method == "DELETE":
+            return Response(status_code=204, headers=headers)
+        graph = quote(wanted.graph.value if wanted.graph else "", safe=":/")
+        return Response(
+            status_code=201, headers={**headers, "Location": f"{self._address}?graph={graph}"}
+        )

@@ -21,7 +21,8 @@ from app.api.streaming import (
 from app.errors import AppError, PayloadTooLarge
 from app.sparql.description import service_description
 from app.sparql.endpoint import Endpoint
-from app.sparql.operation import METHODS, Form, Query, Request, ServiceDescription, read_operation
+from app.sparql.operation import METHODS, Form, Query, ServiceDescription, read_operation
+from app.sparql.request import Request
 
 _FORM_OVERHEAD = 4
 """Percent-encoding makes a query at most three times as long; the rest is for parameters."""

@@ -13,7 +13,7 @@ from app.sandbox.pool import Result
 
 CORS = [
     (b"access-control-allow-origin", b"*"),
-    (b"access-control-expose-headers", b"etag, link, retry-after"),
+    (b"access-control-expose-headers", b"etag, link, location, retry-after"),
 ]
 
 
@@ -22,7 +22,10 @@ def preflight(methods: Sequence[str]) -> list[tuple[bytes, bytes]]:
     return [
         *CORS,
         (b"access-control-allow-methods", ", ".join(methods).encode()),
-        (b"access-control-allow-headers", b"accept, authorization, content-type, if-none-match"),
+        (
+            b"access-control-allow-headers",
+            b"accept, authorization, content-type, idempotency-key, if-match, if-none-match",
+        ),
         (b"access-control-max-age", b"86400"),
     ]
 
@@ -35,7 +38,14 @@ class CutOff(Exception):
     """Ends a response in the middle, on purpose; the server closes the connection."""
 
 
-async def send_result(result: Result, send: Send, *, head: bool, max_bytes: int) -> None:
+async def send_result(
+    result: Result,
+    send: Send,
+    *,
+    head: bool,
+    max_bytes: int,
+    extra: Sequence[tuple[bytes, bytes]] = (),
+) -> None:
     """Send a job's result with its media type, whole if it is there, else as it comes.
 
     Past `max_bytes`, or when the job fails on its way, the connection is broken: the status is
@@ -45,6 +55,7 @@ async def send_result(result: Result, send: Send, *, head: bool, max_bytes: int)
         (b"content-type", content_type(result.header["media_type"])),
         (b"vary", b"Accept"),
         (b"x-generation", str(result.generation).encode()),
+        *extra,
         *CORS,
     ]
     if result.complete is not None or head:

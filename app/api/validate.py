@@ -12,12 +12,12 @@ from fastapi import APIRouter
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from app.api.parameters import read_choice, read_parameters
 from app.api.rate_limits import RateLimits
 from app.api.records import preferred_language
 from app.api.uploads import Part, read_parts
 from app.errors import InvalidRequest, NotAcceptable
 from app.rdf import media
-from app.records.service import nearest
 from app.submissions.checking import FORMATS, Checked, Checker
 from app.submissions.gate import File
 
@@ -37,7 +37,6 @@ FORMAT_NAMES = {
 }
 """Values of the parameter `format`."""
 
-_PARAMETERS = ("format", "lang")
 _SHAPES = "shapes"
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -63,30 +62,11 @@ def read_check_request(
     languages: Sequence[str],
 ) -> CheckRequest:
     """Parameters and headers as values; raises InvalidRequest and NotAcceptable."""
-    given: dict[str, str] = {}
-    for name, value in pairs:
-        if name not in _PARAMETERS:
-            near = nearest(name, _PARAMETERS)
-            hint = f"; did you mean {near!r}?" if near else f"; there is {', '.join(_PARAMETERS)}."
-            raise InvalidRequest(f"No parameter {name!r} here{hint}", field=name, nearest=near)
-        if name in given:
-            raise InvalidRequest(f"{name} is given more than once.", field=name)
-        given[name] = value
-    language = given.get("lang") or preferred_language(accept_language, languages)
-    if language not in languages:
-        raise InvalidRequest(
-            f"lang must be one of {', '.join(languages)}.",
-            field="lang",
-            nearest=nearest(language[:2], languages),
-        )
+    given = read_parameters(pairs, ("format", "lang"))
+    preferred = preferred_language(accept_language, languages)
+    language = read_choice(given, "lang", languages, preferred)
     if "format" in given:
-        name = given["format"].lower()
-        if name not in FORMAT_NAMES:
-            raise InvalidRequest(
-                f"format must be one of {', '.join(FORMAT_NAMES)}.",
-                field="format",
-                nearest=nearest(name, list(FORMAT_NAMES)),
-            )
+        name = read_choice(given, "format", list(FORMAT_NAMES), "json")
         return CheckRequest(FORMAT_NAMES[name], language)
     media_type = media.negotiate(accept, FORMATS)
     if media_type is None:

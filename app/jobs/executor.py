@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import uuid
 from pathlib import Path
@@ -16,18 +17,22 @@ def executor_of(folder: Path) -> str:
     used.
     """
     path = folder / _FILE
-    if path.exists():
-        return path.read_text("utf-8").strip()
-    name = uuid.uuid4().hex
+    if not path.exists():
+        _make(path)
+    return path.read_text("utf-8").strip()
+
+
+def _make(path: Path) -> None:
     unnamed = path.with_suffix(f".{os.getpid()}.tmp")
     with unnamed.open("w", encoding="utf-8") as file:
-        file.write(f"{name}\n")
+        file.write(f"{uuid.uuid4().hex}\n")
         file.flush()
         os.fsync(file.fileno())
-    unnamed.rename(path)
-    descriptor = os.open(folder, os.O_RDONLY)
+    with contextlib.suppress(FileExistsError):  # of several that begin at once, one names it
+        path.hardlink_to(unnamed)
+    unnamed.unlink()
+    descriptor = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    return name

@@ -157,15 +157,12 @@ class Jobs:
         `job` is the id that the caller has chosen. If there is one of this id, nothing is begun,
         and that one is returned.
         """
-        from dbos import DBOSContextSetAuth, SetWorkflowID  # noqa: PLC0415
-
         if found := await self._find(job):
             return found
-        with SetWorkflowID(job), DBOSContextSetAuth(owner, None):
-            started = await self._started().start_workflow_async(
-                self._workflows[name], None, dict(args)
-            )
-        self._keep(asyncio.create_task(self._ring_at_the_end(job, started.get_result())))
+        # Shielded, since a caller may give up between the row and the beginning of the work.
+        begun = asyncio.create_task(self._begin(name, dict(args), job, owner))
+        self._keep(begun)
+        await asyncio.shield(begun)
         return await self.get(job)
 
     async def get(self, job: str) -> Job:
@@ -221,13 +218,20 @@ class Jobs:
 
         return workflow
 
+    async def _begin(self, name: str, args: dict[str, Any], job: str, owner: str | None) -> None:
+        from dbos import DBOSContextSetAuth, SetWorkflowID  # noqa: PLC0415
+
+        with SetWorkflowID(job), DBOSContextSetAuth(owner, None):
+            begun = await self._started().start_workflow_async(self._workflows[name], None, args)
+        self._keep(asyncio.create_task(self._ring_at_the_end(job, begun.get_result())))
+
     async def _perform(self, kind: _Kind, job: str, args: Mapping[str, Any]) -> dict[str, Any]:
         """Run a work to its end; what becomes of it is a value, never an exception."""
         failures = 0
         while True:
             async with kind.places:
-                await self._note(job, {STARTED: int(time.time() * 1000), RETRIES: failures})
                 try:
+                    await self._note(job, {STARTED: int(time.time() * 1000), RETRIES: failures})
                     return {RESULT: await self._reported(kind.work, job, args)}
                 except Overloaded as error:
                     pause = float(error.facts["retry_after"])  # no fault of its own

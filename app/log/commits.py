@@ -222,17 +222,15 @@ class Log:
             commits = {row.generation: Commit(row, self._blobs) for row in rows}
         return [commits[number].about(subject) for number in generations if number in commits]
 
-    def newest_of(self, dataset: str) -> Commit | None:
-        """The last commit to a dataset."""
+    def generation_of(self, dataset: str, *, until: int | None = None) -> int:
+        """The newest commit to a dataset, up to `until`; 0 if it was never published."""
+        query = select(func.max(CommitDatasetRow.generation)).where(
+            CommitDatasetRow.dataset == dataset
+        )
+        if until is not None:
+            query = query.where(CommitDatasetRow.generation <= until)
         with self._database.session() as session:
-            row = session.scalar(
-                select(CommitRow)
-                .join(CommitDatasetRow)
-                .where(CommitDatasetRow.dataset == dataset)
-                .order_by(CommitRow.generation.desc())
-                .limit(1)
-            )
-            return Commit(row, self._blobs) if row else None
+            return session.scalar(query) or 0
 
 
 def _refuse_again(session: Session, submission: str | None) -> None:

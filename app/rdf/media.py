@@ -76,6 +76,11 @@ RESULT_ALIASES: dict[str, str] = {
 """Other names that clients use for a result format."""
 
 
+def suffix(media_type: str) -> str:
+    """The suffix of files of this media type, without its dot."""
+    return next(suffix for suffix, known in SUFFIXES.items() if known == media_type)
+
+
 def rdf_media_type(media_type: str) -> str | None:
     """The RDF format's own name for a media type or an alias of it; None if it is neither."""
     name = RDF_ALIASES.get(media_type, media_type)

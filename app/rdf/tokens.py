@@ -5,6 +5,9 @@ before it gets there. Strings, IRIs, comments, variables and prefixed names are 
 inside them is no keyword. Where the engine is laxer than the grammar (`SERVICESILENT<…>` and
 `SERVICE:name{…}` are keywords to it), so is this. Linear in the text, whatever it is: no quantifier
 gives back what it took, and after a string that never ends no other is looked for.
+
+One thing cannot be told by tokens alone: to the grammar `(?a<'b>'…` holds an IRI, to the engine it
+compares with a string. From such a place on nothing is taken for granted; see `tokens`.
 """
 
 from __future__ import annotations
@@ -40,6 +43,10 @@ _REST = rf"""
 _TOKEN = re.compile(_STRINGS + _REST, re.VERBOSE | re.DOTALL)
 _TOKEN_AFTER_OPEN_STRING = re.compile(_REST, re.VERBOSE | re.DOTALL)
 _ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
+# After `name:` nothing that begins with two slashes can follow, so this is an IRI in any reading.
+_IN_TWO_WAYS = re.compile(r"<(?![A-Za-z][\w+.\-]*://).*['#()]", re.DOTALL)
+_DOUBT = re.compile(r"(?P<doubt>.*)", re.DOTALL)
+_OPERAND_FOLLOWS = frozenset("(,=|&!+-*/^")
 
 
 def used_keywords(text: str, *names: str) -> frozenset[str]:
@@ -73,7 +80,7 @@ def undeclared_prefix(text: str) -> str | None:
     The engine says only what else it expected at that place.
     """
     declared, before = set(), ""
-    for token in _tokens(text):
+    for token in tokens(text):
         if token.lastgroup == "name":
             prefix = f"{token['prefix'] or ''}:"
             if before == "PREFIX":
@@ -87,13 +94,13 @@ def undeclared_prefix(text: str) -> str | None:
 
 def _used(text: str, names: list[str]) -> Iterator[str]:
     depth, before, prefix_before = 0, "", ""
-    for token in _tokens(text):
+    for token in tokens(text):
         kind, word = token.lastgroup, token.group().upper()
         if kind == "comment":
             continue
         prefix = (token["prefix"] or "").upper() if kind == "name" else ""
         for name in names:
-            if kind == "words":
+            if kind in {"words", "doubt"}:
                 used = name in word  # the engine asks for no space around a keyword
             elif name == "SERVICE":
                 used = word == "{" and name in prefix_before
@@ -105,12 +112,30 @@ def _used(text: str, names: list[str]) -> Iterator[str]:
         before, prefix_before = word, prefix
 
 
-def _tokens(text: str) -> Iterator[re.Match[str]]:
+def tokens(text: str) -> Iterator[re.Match[str]]:
+    """The tokens of a text; `lastgroup` is the kind of each.
+
+    Where an IRI may be a less-than sign and what is compared, and the two readings would disagree
+    on what follows, the last one is a `doubt`: all the rest of the text.
+    """
+    opened, before = [""], ""
     for token in _TOKEN.finditer(text):
-        if token.lastgroup in {"open", "open_long"}:
+        kind, word = token.lastgroup, token.group()
+        if kind in {"open", "open_long"}:
             yield from _TOKEN_AFTER_OPEN_STRING.finditer(text, token.end())
             return
+        if kind == "iri" and _IN_TWO_WAYS.match(word):
+            compares = opened[-1] == "(" and before not in _OPERAND_FOLLOWS
+            if (compares or before == "<") and (rest := _DOUBT.match(text, token.start())):
+                yield rest
+                return
         yield token
+        if kind != "comment":
+            before = word
+        if kind == "other" and word in "({":
+            opened.append(word)
+        elif kind == "other" and word in ")}" and len(opened) > 1:
+            opened.pop()
 
 
 def _unescaped(text: str) -> str:

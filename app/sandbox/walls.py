@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
 import resource
 import signal
+from collections.abc import Iterator
 from typing import Final
 
 _REFUSED: Final = (
@@ -65,6 +67,18 @@ def limit_memory(megabytes: int) -> None:
     resource.setrlimit(
         resource.RLIMIT_AS, (pages * os.sysconf("SC_PAGE_SIZE") + (megabytes << 20), hard)
     )
+
+
+@contextlib.contextmanager
+def limited_files(megabytes: int) -> Iterator[None]:
+    """Inside, no file can grow beyond `megabytes`: writing further fails with EFBIG."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    most = megabytes << 20
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most if hard < 0 else min(most, hard), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def limit_time(seconds: float) -> None:

@@ -45,12 +45,15 @@ class Reply(io.RawIOBase):
 
 
 class Cage:
-    """What a job may use: the checkpoint of the generation that it was asked for."""
+    """What a job may use: the checkpoint of the generation that it was asked for.
+
+    `path` is the checkpoint's folder, None for the empty graph; nothing there may be changed.
+    """
 
     def __init__(self) -> None:
         self.store = Store()
         self.generation = 0
-        self._path: str | None = None
+        self.path: str | None = None
         self._made: dict[tuple[Any, ...], Any] = {}
 
     def once(self, factory: Callable[..., T], *args: Any) -> T:
@@ -63,9 +66,9 @@ class Cage:
 
     def turn_to(self, path: str | None, generation: int) -> None:
         """Open another checkpoint unless it is the open one; None is the empty graph."""
-        if path != self._path:
+        if path != self.path:
             self.store = Store() if path is None else Store.read_only(path)
-            self._path = path
+            self.path = path
         self.generation = generation
 
 

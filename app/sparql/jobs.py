@@ -15,13 +15,12 @@ from pyoxigraph import (
     RdfFormat,
 )
 
-from app.errors import QueryRejected, SyntaxRejected
 from app.rdf import media
-from app.rdf.tokens import undeclared_prefix, used_keywords
+from app.rdf.rejection import rejected
+from app.rdf.tokens import used_keywords
 from app.sandbox.worker import Cage, Reply
 
 _BUFFER = 64 * 1024
-_MAX_MESSAGE = 400
 
 
 def query(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> None:
@@ -43,14 +42,12 @@ def query(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> Non
             default_graph=[*default] if default is not None else None,
             named_graphs=[*named] if named is not None else None,
         )
-    except SyntaxError as error:
-        raise _syntax(error, text) from None
-    except (RuntimeError, ValueError) as error:
-        raise QueryRejected(f"{error}."[:_MAX_MESSAGE]) from None
+    except (SyntaxError, RuntimeError, ValueError) as error:
+        raise rejected(error, text) from None
     try:
         _serialise(result, args, reply)
     except RuntimeError as error:
-        raise QueryRejected(f"{error}."[:_MAX_MESSAGE]) from None
+        raise rejected(error, text) from None
 
 
 def _serialise(
@@ -78,15 +75,3 @@ def _results_format(media_type: str) -> QueryResultsFormat:
 
 def _nodes(iris: list[str] | None) -> list[NamedNode] | None:
     return None if iris is None else [NamedNode(iri) for iri in iris]
-
-
-def _syntax(error: SyntaxError, text: str) -> SyntaxRejected:
-    message = error.msg or str(error)
-    place, _, rest = message.removeprefix("error at ").partition(": ")
-    line, _, column = place.partition(":")
-    known = line.isdigit() and column.isdigit()
-    if prefix := undeclared_prefix(text):
-        rest = message = f"The prefix {prefix} is used without a PREFIX declaration."
-    if known:
-        return SyntaxRejected(rest[:_MAX_MESSAGE], line=int(line), column=int(column))
-    return SyntaxRejected(message[:_MAX_MESSAGE], line=error.lineno, column=error.offset)

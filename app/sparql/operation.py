@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
-
-from pyoxigraph import NamedNode
 
 from app.errors import (
     InvalidRequest,
@@ -16,11 +13,17 @@ from app.errors import (
 )
 from app.rdf import media
 from app.rdf.tokens import refuse_federation
+from app.sparql.request import (
+    FORM_TYPE,
+    QUERY_TYPE,
+    UPDATE_TYPE,
+    Request,
+    decoded,
+    graph_iris,
+    utf8_body,
+)
 
 METHODS = ("GET", "HEAD", "POST", "OPTIONS")
-QUERY_TYPE = "application/sparql-query"
-UPDATE_TYPE = "application/sparql-update"
-FORM_TYPE = "application/x-www-form-urlencoded"
 
 RESULT_OFFERS = (*media.RESULT_FORMATS, *media.RESULT_ALIASES)
 GRAPH_OFFERS = (*media.GRAPH_FORMATS, *media.RDF_ALIASES)
@@ -38,23 +41,8 @@ _FORMAT_NAMES = {
     "rdf": media.RDF_XML,
     "rdfxml": media.RDF_XML,
 }
-_NO_UPDATES = (
-    "This address answers queries only. Data comes in through the gate: publish a dataset "
-    "with `lifetec load`."
-)
+_NO_UPDATES = "This address answers queries only; send updates to /sparql/update, with a key."
 _OF_UPDATES = frozenset({"update", "using-graph-uri", "using-named-graph-uri"})
-_MAX_GRAPHS = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What the protocol looks at."""
-
-    method: str
-    query_string: bytes = b""
-    content_type: str | None = None
-    accept: str | None = None
-    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +89,7 @@ def read_operation(request: Request, *, max_query_bytes: int) -> Operation:
     if request.method == "POST":
         parameters, text = _posted(request)
     else:
-        parameters, text = _decoded(request.query_string), None
+        parameters, text = decoded(request.query_string), None
     if any(name in _OF_UPDATES for name, _ in parameters):
         raise InvalidRequest(_NO_UPDATES, field="update")
     if text is None:
@@ -130,42 +118,12 @@ def _from_a_person(request: Request, parameters: list[tuple[str, str]]) -> bool:
 def _posted(request: Request) -> tuple[list[tuple[str, str]], str | None]:
     kind = media.bare(request.content_type)
     if kind == FORM_TYPE:
-        return _decoded(request.body), None
+        return decoded(request.body), None
     if kind == QUERY_TYPE:
-        _require_utf8(request.content_type)
-        return _decoded(request.query_string), _utf8(request.body)
+        return decoded(request.query_string), utf8_body(request, "query")
     if kind == UPDATE_TYPE:
         raise InvalidRequest(_NO_UPDATES)
     raise UnsupportedMediaType(kind or None, [QUERY_TYPE, FORM_TYPE])
-
-
-def _require_utf8(content_type: str | None) -> None:
-    for parameter in (content_type or "").split(";")[1:]:
-        name, _, value = parameter.strip().partition("=")
-        if name.lower() == "charset" and value.strip('"').lower() not in {"utf-8", "utf8"}:
-            raise UnsupportedMediaType(content_type, [f"{QUERY_TYPE}; charset=utf-8"])
-
-
-def _utf8(data: bytes) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        raise InvalidRequest(f"The query is not UTF-8 (byte {error.start}).") from None
-
-
-def _decoded(form: bytes) -> list[tuple[str, str]]:
-    """Percent-decoded once, `+` is a space; bytes that are not UTF-8 are refused."""
-    try:
-        return parse_qsl(
-            form.decode("ascii"),
-            keep_blank_values=True,
-            errors="strict",
-            max_num_fields=2 * _MAX_GRAPHS,
-        )
-    except UnicodeDecodeError:
-        raise InvalidRequest("The parameters must be percent-encoded UTF-8.") from None
-    except ValueError as error:
-        raise InvalidRequest(f"The parameters do not parse: {error}.") from None
 
 
 def _describe(request: Request) -> ServiceDescription | Form:
@@ -184,8 +142,8 @@ def _query(
     if not text.strip():
         raise InvalidRequest("The query is empty.", field="query")
     refuse_federation(text)
-    default = _graphs(parameters, "default-graph-uri")
-    named = _graphs(parameters, "named-graph-uri")
+    default = graph_iris(parameters, "default-graph-uri")
+    named = graph_iris(parameters, "named-graph-uri")
     stated = bool(default or named)
     results, graphs = _formats(parameters, accept)
     return Query(
@@ -195,18 +153,6 @@ def _query(
         results=results,
         graphs=graphs,
     )
-
-
-def _graphs(parameters: list[tuple[str, str]], name: str) -> tuple[str, ...]:
-    iris = tuple(dict.fromkeys(value for key, value in parameters if key == name))
-    if len(iris) > _MAX_GRAPHS:
-        raise InvalidRequest(f"More than {_MAX_GRAPHS} times {name}.", field=name)
-    for iri in iris:
-        try:
-            NamedNode(iri)
-        except ValueError:
-            raise InvalidRequest(f"{name} must be an absolute IRI: {iri!r}.", field=name) from None
-    return iris
 
 
 def _formats(parameters: list[tuple[str, str]], accept: str | None) -> tuple[str, str]:

@@ -437,7 +437,7 @@ class Desk:
         raise Forbidden(f"This key{own} may not write to <{name}>.", dataset=name)
 
     def _expectations(self, dataset: str, asked: Asked) -> dict[str, int]:
-        if asked.exists and self._log.newest_of(dataset) is None:
+        if asked.exists and not self._log.generation_of(dataset):
             raise PreconditionFailed(dataset, expected=1, found=0)
         return {} if asked.expects is None else {dataset: asked.expects}
 

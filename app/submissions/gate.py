@@ -267,8 +267,7 @@ class Gate:
 
     def _refuse_unexpected(self, change: Change) -> None:
         for dataset, generation in change.expects.items():
-            newest = self._log.newest_of(dataset)
-            found = newest.generation if newest else 0
+            found = self._log.generation_of(dataset)
             if found != generation:
                 raise PreconditionFailed(dataset, expected=generation, found=found)
 

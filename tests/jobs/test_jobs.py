@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import pickle
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -15,6 +17,7 @@ from sqlalchemy import create_engine, text
 
 from app.errors import DeadlineExceeded, Invalid, NotFound, Overloaded, WorkerDied
 from app.jobs import Job, Jobs, Progress, State, Work, executor_of
+from tests.postgres import Postgres
 
 LONG = 30.0
 """Seconds that nothing here takes."""
@@ -272,6 +275,59 @@ def test_what_runs_when_the_service_stops_is_begun_again_at_the_next_start(
     assert sorted(begun) == ["running", "running", "waiting"]
 
 
+def test_who_gives_up_while_submitting_leaves_no_job_that_never_begins(running: Running) -> None:
+    async def run() -> None:
+        async with running(double=double, at_once=20) as jobs:
+            for n in range(40):
+                asking = asyncio.create_task(jobs.submit("double", {"n": n}, job=str(n)))
+                await asyncio.sleep(n / 10_000)  # somewhere on the way, which takes milliseconds
+                asking.cancel()
+                await asyncio.wait({asking})
+            await jobs.submit("double", {"n": 0}, job="last")
+            await ended(jobs, "last")
+            kept = await jobs.jobs()
+            assert len(kept) > 1
+            assert {(await ended(jobs, job.id)).state for job in kept} == {State.DONE}
+
+    asyncio.run(run())
+
+
+def test_a_job_outlives_the_connections_to_its_database(
+    running: Running, postgres: Postgres, database_url: str
+) -> None:
+    if database_url.startswith("sqlite"):
+        pytest.skip("SQLite has no connections to lose")
+    go = asyncio.Event()
+
+    async def work(_: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+        progress({"stage": "waiting"})
+        await go.wait()
+        return {}
+
+    def send_everybody_away() -> None:
+        engine = create_engine(database_url.replace("://", "+psycopg://", 1))
+        with engine.begin() as connection:
+            others = "datname = current_database() AND pid <> pg_backend_pid()"
+            found = connection.execute(
+                text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+            )
+            assert found.all()
+        engine.dispose()
+
+    async def run() -> None:
+        async with running(work=work) as jobs:
+            await jobs.submit("work", {}, job="a")
+            async for job in jobs.watch("a"):
+                if job.progress and not go.is_set():
+                    await asyncio.to_thread(send_everybody_away)
+                    go.set()
+            assert job.state is State.DONE
+            await jobs.submit("work", {}, job="b")
+            assert (await ended(jobs, "b")).state is State.DONE
+
+    asyncio.run(run())
+
+
 def test_threads_of_the_event_loop_work_after_the_end(running: Running) -> None:
     async def run() -> None:
         async with running(double=double) as jobs:
@@ -380,3 +436,8 @@ def test_an_executor_keeps_its_name(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     assert executor_of(tmp_path / "other") != first
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["node"]
+
+
+def test_commands_that_need_no_jobs_do_not_import_the_library() -> None:
+    code = "import sys, app.cli, app.service; sys.exit('dbos' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

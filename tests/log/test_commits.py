@@ -227,10 +227,8 @@ def test_sources_are_the_newest_commit_of_each_dataset(log: Log) -> None:
     found = {source.dataset: source for source in log.sources()}
     assert {name: source.hash for name, source in found.items()} == {"a": "3", "b": "2"}
     assert found["a"].kinds == ("http://k",)
-    newest = log.newest_of("a")
-    assert newest is not None
-    assert newest.generation == 3
-    assert log.newest_of("c") is None
+    assert [log.generation_of(name) for name in "abc"] == [3, 2, 0]
+    assert log.generation_of("a", until=2) == 1
 
 
 def test_a_commit_of_several_datasets_is_the_newest_of_each(log: Log) -> None:
@@ -242,7 +240,7 @@ def test_a_commit_of_several_datasets_is_the_newest_of_each(log: Log) -> None:
     assert kept is not None
     assert kept.datasets == given_back.datasets == names
     assert [commit.datasets for commit in log.since(0)] == [names[:1], names, names[2:]]
-    newest = {name: commit.generation for name in names if (commit := log.newest_of(name))}
+    newest = {name: log.generation_of(name) for name in names}
     assert newest == {"http://d/1": 2, "http://d/2": 2, "http://d/3": 3}
     assert {source.dataset: source.hash for source in log.sources()} == {
         "http://d/1": "2",

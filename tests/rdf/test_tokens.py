@@ -34,6 +34,8 @@ def check(text: str, *expected: str) -> None:
         "PREFIX load: <http://x/> SELECT * { ?s load:x/service:y* ?o }",
         'SELECT * { ?s ?p "x"@SERVICE }',
         'SELECT * { ?s ?p "x"@en-LOAD }',
+        "SELECT * { ?s <#p> 'LOAD' FILTER(?s != <#a> && ?o IN (<#b>, <http://x/#c>)) 'FROM' }",
+        "SELECT * { VALUES (?a ?b) { (<http://x/#a> <http://x/#b>) } ?s ?p 'SERVICE' }",
         "SELECT * { _:SERVICE ?p _:b.LOAD }",
         "SELECT * { ?s ?p ?o FILTER(?a<?b && ?c>?d) }",
         "",
@@ -68,6 +70,12 @@ def test_a_word_that_is_no_keyword_is_passed_over(text: str) -> None:
         # after a string that never ends, everything counts
         ('SELECT * { ?s ?p "open\n SERVICE <http://x/> {} }', "SERVICE"),
         ('SELECT * { ?s ?p """open SERVICE <http://x/> {} }', "SERVICE"),
+        # what looks like an IRI is a comparison to the engine, and hides or opens a string
+        ("SELECT * { FILTER(?a<'>'||?b='c') SERVICE ?x {} FILTER('d'='d') }", "SERVICE"),
+        ("SELECT * { FILTER(?a<?b#>'\n) SERVICE ?x {} FILTER(1=1#'\n) }", "SERVICE"),
+        ("SELECT * { FILTER(1<(2)&&(3>2)&&?a<'>'||'') SERVICE ?x {} FILTER(''='') }", "SERVICE"),
+        ("SELECT * { FILTER(?a<'>'||'#'='') SERVICE ?x {} }", "SERVICE"),
+        ("SELECT * { BIND(<<(?s?p'>')>> AS ?t) SERVICE ?x {} BIND('' AS ?u) }", "SERVICE"),
         ("LOAD <http://x/> INTO GRAPH <http://y/>", "LOAD"),
         ("CLEAR ALL;LOADSILENT<http://x/>", "LOAD"),
         ("PREFIX : <http://x/> LOAD:x", "LOAD"),
@@ -91,6 +99,8 @@ def test_the_refusal_says_what_to_do_instead() -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "(" * 500_000 + ")" * 500_000,
+        "(?a<b" * 200_000,
         "'" + "\\'" * 500_000,
         '"""' + '\\"""' * 250_000,
         "'''" + "\\'''" * 250_000,
@@ -133,12 +143,14 @@ LEADS = (
     "?s ?p :a.b", "?s ?p e:", "?s ?p e:.", "?s ?p ?o FILTER(1<2)", "FILTER(1<2 #>\n)",
     'BIND("a\\u0022" AS ?q)', 'BIND("a" AS ?q)', "BIND(1 AS ?q)", "{}", "OPTIONAL{}", "{}UNION{}",
     "?s <http://e/p>?true", "?s <http://e/p>?o.", "?s <http://e/p> _:b", "?s <http://e/p> _:b.",
-    "VALUES ?q{UNDEF}", "VALUES ?q{true}", "GRAPH ?g{}", '?s ?p """x"y"""', "#'\n", '#"\r',
+    "?s ?p ?a FILTER(?a<'>'||'b'='b')", "FILTER(1<(2)&&(3>2)&&'a'<'>'||'')", "?s ?p <#'>.",
+    "FILTER('a'<?true#>'\n)", "VALUES ?q{UNDEF}", "VALUES ?q{true}",
+    "GRAPH ?g{}", '?s ?p """x"y"""', "#'\n", '#"\r',
 )  # fmt: skip
 KEYWORDS = ("SERVICE", "service", " SERVICE", "\tSeRvIcE", "#x\nSERVICE")
 TARGETS = ("<http://127.0.0.1:1/>", " <http://127.0.0.1:1/>", ":", ":x", " :x", "#\n:", "e:x")
 GROUPS = ("{}", " { ?x ?y ?z }", "#{\n{}")
-TAILS = ("", 'BIND(" " AS ?r)', "?s ?p ?o2", "#")
+TAILS = ("", "FILTER('c'='c')", 'BIND(" " AS ?r)', "?s ?p ?o2", "#")
 
 
 def calls_out(query: str) -> bool:

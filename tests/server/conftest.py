@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.postgres import Postgres
 from tests.server.running import RunningServer
 
 
@@ -18,11 +19,25 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
         yield server
 
 
-@pytest.fixture
-def bare(tmp_path: Path) -> dict[str, Any]:
+def bare_in(folder: Path) -> dict[str, Any]:
     """Settings of a service without any data, shapes or ontology of its own."""
     folders: dict[str, Any] = {}
     for name in ("ontology_dir", "shapes_dir", "seed_dir"):
-        folders[name] = tmp_path / name
+        folders[name] = folder / name
         folders[name].mkdir()
     return folders
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> dict[str, Any]:
+    """The same for one test."""
+    return bare_in(tmp_path)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def each_database(request: pytest.FixtureRequest, bare: dict[str, Any]) -> dict[str, Any]:
+    """The same, with the operations database on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        return bare
+    server: Postgres = request.getfixturevalue("postgres")
+    return {**bare, "database_url": server.new_database()}

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -50,6 +51,9 @@ def free_port() -> int:
 class RunningServer:
     """`lifetec serve` in a process of its own; `with` waits until it is ready."""
 
+    program: Sequence[str] = ("-m", "app", "serve")
+    """What the interpreter is given; another one serves with parts of a test."""
+
     def __init__(self, data_dir: Path, **settings: Any) -> None:
         self.data_dir = data_dir
         self.settings = settings
@@ -68,7 +72,7 @@ class RunningServer:
         """Start, and wait until the newest published state is served."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "app", "serve"],
+                [sys.executable, *self.program],
                 cwd=ROOT,
                 env=environment(self.data_dir, port=self.port, **self.settings),
                 stdout=log,

@@ -1,8 +1,11 @@
-"""kill -9 at every named moment: afterwards log, store and checkpoint agree."""
+"""kill -9 at every named moment: afterwards log, store and checkpoint agree, on each database."""
 
 from __future__ import annotations
 
+import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ from typing import Any
 import pytest
 
 from app.failpoints import FAILPOINTS
+from tests.server.conftest import bare_in
 from tests.server.running import RunningServer, environment, lifetec
 
 DATASET = "http://example.org/d"
@@ -27,60 +31,79 @@ def _file(path: Path, first: int, count: int) -> Path:
     return path
 
 
-@pytest.mark.parametrize("failpoint", FAILPOINTS)
-def test_killed_load_is_whole_or_nothing(
-    failpoint: str, tmp_path: Path, bare: dict[str, Any]
-) -> None:
-    var = tmp_path / "var"
-    before, after = _file(tmp_path / "a.nt", 0, 10), _file(tmp_path / "b.nt", 5, MANY)
-    load = ("load", "--dataset", DATASET)
-    assert lifetec(var, *load, before, **bare).returncode == 0
+LOAD = ("load", "--dataset", DATASET)
+House = tuple[Path, dict[str, Any]]
+"""A data directory, and the settings that go with it."""
 
-    killed = lifetec(var, *load, after, **bare, failpoint=failpoint)
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def begun(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> House:
+    """Ten statements are published; made once for each kind of database, and only copied."""
+    folder = tmp_path_factory.mktemp(request.param)
+    var, settings = folder / "var", bare_in(folder)
+    if request.param == "postgresql":
+        settings["database_url"] = request.getfixturevalue("postgres").new_database()
+    loaded = lifetec(var, *LOAD, _file(folder / "a.nt", 0, 10), **settings)
+    assert loaded.returncode == 0, loaded.stderr
+    return var, settings
+
+
+@pytest.fixture
+def house(begun: House, tmp_path: Path, request: pytest.FixtureRequest) -> House:
+    """A copy of it for one test."""
+    var, settings = begun
+    shutil.copytree(var, tmp_path / "var")
+    if url := settings.get("database_url"):
+        copy = request.getfixturevalue("postgres").new_database(like=url)
+        settings = {**settings, "database_url": copy}
+    return tmp_path / "var", settings
+
+
+@pytest.mark.parametrize("failpoint", FAILPOINTS)
+def test_killed_load_is_whole_or_nothing(failpoint: str, house: House, tmp_path: Path) -> None:
+    var, settings = house
+    file = _file(tmp_path / "b.nt", 5, MANY)
+    killed = lifetec(var, *LOAD, file, **settings, failpoint=failpoint)
     assert killed.returncode == -signal.SIGKILL, (killed.returncode, killed.stderr)
 
-    dumped = lifetec(var, "dump", **bare)  # the first to open the store again: it catches up
+    dumped = lifetec(var, "dump", **settings)  # the first to open the store again: it catches up
     assert dumped.returncode == 0, dumped.stderr
     statements = dumped.stdout.count("<http://example.org/p>")
     published = failpoint not in {"log.diff-written", "log.before-append"}
     assert statements == (MANY if published else 10)
-    checked = lifetec(var, "check", **bare)
+    checked = lifetec(var, "check", **settings)
     assert checked.returncode == 0, checked.stdout
 
-    again = lifetec(var, *load, after, **bare)
+    again = lifetec(var, *LOAD, file, **settings)
     assert again.returncode == 0, again.stderr
     assert ("unchanged" in again.stderr) == published
-    assert lifetec(var, "check", **bare).returncode == 0
+    if not published:
+        assert lifetec(var, "check", **settings).returncode == 0
 
 
 @pytest.mark.parametrize("failpoint", [name for name in FAILPOINTS if name.startswith("store.")])
-def test_killed_follower_catches_up(failpoint: str, tmp_path: Path, bare: dict[str, Any]) -> None:
+def test_killed_follower_catches_up(failpoint: str, house: House, tmp_path: Path) -> None:
     """A server dies while it follows what the CLI beside it published."""
-    var = tmp_path / "var"
-    load = ("load", "--dataset", DATASET)
-    assert lifetec(var, *load, _file(tmp_path / "a.nt", 0, 10), **bare).returncode == 0
-    server = RunningServer(var, **bare, failpoint=failpoint)
-    server.start()
-    publishing = lifetec_started(var, *load, _file(tmp_path / "b.nt", 5, MANY), **bare)
-    deadline = time.monotonic() + 60
-    while Path(f"/proc/{server.pid}/exe").exists():
-        assert time.monotonic() < deadline, "the server did not reach the failpoint"
-        time.sleep(0.05)
-    server.stop()
-    publishing.kill()
-    publishing.wait()
-    with RunningServer(var, **bare) as restarted:
+    var, settings = house
+    with RunningServer(var, **settings, failpoint=failpoint) as server:
+        publishing = _lifetec_started(var, *LOAD, _file(tmp_path / "b.nt", 5, MANY), **settings)
+        try:
+            deadline = time.monotonic() + 60
+            while Path(f"/proc/{server.pid}/exe").exists():
+                assert time.monotonic() < deadline, "the server did not reach the failpoint"
+                time.sleep(0.05)
+        finally:
+            publishing.kill()
+            publishing.wait()
+    with RunningServer(var, **settings) as restarted:
         rows = restarted.select("SELECT (COUNT(*) AS ?n) { ?s <http://example.org/p> ?o }")
         assert int(rows[0]["n"]) == MANY
-    checked = lifetec(var, "check", **bare)
+    checked = lifetec(var, "check", **settings)
     assert checked.returncode == 0, checked.stdout
 
 
-def lifetec_started(var: Path, *words: str | Path, **settings: object):  # type: ignore[no-untyped-def]
+def _lifetec_started(var: Path, *words: str | Path, **settings: Any) -> subprocess.Popen[bytes]:
     """A `lifetec` command that goes on by itself."""
-    import subprocess  # noqa: PLC0415
-    import sys  # noqa: PLC0415
-
     return subprocess.Popen(
         [sys.executable, "-m", "app", *map(str, words)],
         env=environment(var, **settings),
@@ -89,15 +112,31 @@ def lifetec_started(var: Path, *words: str | Path, **settings: object):  # type:
     )
 
 
-def test_load_beside_a_running_server(tmp_path: Path, bare: dict[str, Any]) -> None:
+def test_load_beside_a_running_server_and_one_that_starts_again(
+    tmp_path: Path, each_database: dict[str, Any]
+) -> None:
     """The CLI appends to the log; the server follows, and both see the same generation."""
-    with RunningServer(tmp_path / "var", **bare) as server:
+    var, settings = tmp_path / "var", each_database
+
+    def load(count: int) -> str:
+        file = _file(tmp_path / f"{count}.nt", 0, count)
+        done = lifetec(var, *LOAD, file, **settings)
+        assert done.returncode == 0, done.stderr
+        return done.stderr
+
+    def seen(server: RunningServer) -> int:
+        rows = server.select("SELECT (COUNT(*) AS ?n) { ?s <http://example.org/p> ?o }")
+        return int(rows[0]["n"])
+
+    with RunningServer(var, **settings) as server:
         for generation, count in enumerate((10, 20, 5), start=1):
-            file = _file(tmp_path / f"{count}.nt", 0, count)
-            done = lifetec(server.data_dir, "load", "--dataset", DATASET, file, **bare)
-            assert done.returncode == 0, done.stderr
-            assert f"generation {generation}" in done.stderr
-            rows = server.select("SELECT (COUNT(*) AS ?n) { ?s <http://example.org/p> ?o }")
-            assert int(rows[0]["n"]) == count
-        checked = lifetec(server.data_dir, "check", **bare)
+            assert f"generation {generation}" in load(count)
+            assert seen(server) == count
+        server.stop(signal.SIGKILL)
+        load(30)
+        server.start()
+        assert seen(server) == 30
+        checked = lifetec(var, "check", **settings)
         assert checked.returncode == 0, checked.stdout
+        assert "4 commits" in checked.stdout
+    assert bool(list(var.glob("*.db*"))) == ("database_url" not in settings)

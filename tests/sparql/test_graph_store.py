@@ -1,4 +1,4 @@
-"""Graph Store HTTP Protocol, reading: request in, value or refusal out."""
+"""Graph Store HTTP Protocol: request in, value or refusal out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pyoxigraph import NamedNode
 
 from app.errors import AppError, InvalidRequest, MethodNotAllowed, NotAcceptable
 from app.rdf import media
-from app.sparql.graph_store import GraphRead, read_graph_request
+from app.sparql.graph_store import GraphRead, GraphWrite, read_graph_request
 
 G = NamedNode("http://example.org/g?a=b&c")
 ENCODED = b"graph=http%3A%2F%2Fexample.org%2Fg%3Fa%3Db%26c"
@@ -31,6 +31,28 @@ def test_a_graph_is_named(
 
 
 @pytest.mark.parametrize(
+    ("string", "graph", "dry_run", "force"),
+    [
+        (ENCODED, G, False, False),
+        (b"default", None, False, False),
+        (ENCODED + b"&dry_run=true", G, True, False),
+        (b"force=1&dry_run=0&default=", None, False, True),
+    ],
+)
+@pytest.mark.parametrize("method", ["PUT", "POST", "DELETE"])
+def test_a_graph_is_written(
+    method: str, string: bytes, graph: NamedNode | None, dry_run: bool, force: bool
+) -> None:
+    expected = GraphWrite(graph, method, dry_run, force)
+    assert read_graph_request(method, string, "image/png") == expected
+
+
+def test_a_graph_without_a_name_is_refused_with_a_way_out() -> None:
+    with pytest.raises(InvalidRequest, match=r"registered, then POST to \?graph="):
+        read_graph_request("POST", b"", None)
+
+
+@pytest.mark.parametrize(
     ("method", "string", "accept", "kind"),
     [
         ("GET", b"", None, InvalidRequest),
@@ -43,7 +65,22 @@ def test_a_graph_is_named(
         ("GET", b"default=yes", None, InvalidRequest),
         ("GET", b"graph=%FF", None, InvalidRequest),
         ("GET", b"default", "image/png", NotAcceptable),
-        ("PUT", b"default", None, MethodNotAllowed),
+        ("PATCH", ENCODED, None, MethodNotAllowed),
+        ("put", ENCODED, None, MethodNotAllowed),
+        # graphs are named by the address alone nowhere (§4.1), and none is made without a name
+        ("PUT", b"", None, InvalidRequest),
+        ("POST", b"", None, InvalidRequest),
+        ("DELETE", b"", None, InvalidRequest),
+        ("DELETE", b"dry_run=true", None, InvalidRequest),
+        ("PUT", b"graph=relative", None, InvalidRequest),
+        ("PUT", b"graph=http://a/%3E%20%7B", None, InvalidRequest),
+        ("DELETE", b"graph=http://a&graph=http://b", None, InvalidRequest),
+        ("POST", b"graph=http://a&default", None, InvalidRequest),
+        # a trial that is not understood must not become the real thing
+        ("DELETE", ENCODED + b"&dryrun=true", None, InvalidRequest),
+        ("DELETE", ENCODED + b"&Dry-Run=true", None, InvalidRequest),
+        ("DELETE", ENCODED + b"&dry_run=perhaps", None, InvalidRequest),
+        ("DELETE", ENCODED + b"&dry_run=true&dry_run=false", None, InvalidRequest),
     ],
 )
 def test_what_names_no_graph_is_refused(

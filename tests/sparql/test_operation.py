@@ -14,17 +14,8 @@ from app.errors import (
     UnsupportedMediaType,
 )
 from app.rdf import media
-from app.sparql.operation import (
-    FORM_TYPE,
-    QUERY_TYPE,
-    UPDATE_TYPE,
-    Form,
-    Operation,
-    Query,
-    Request,
-    ServiceDescription,
-    read_operation,
-)
+from app.sparql.operation import Form, Operation, Query, ServiceDescription, read_operation
+from app.sparql.request import FORM_TYPE, QUERY_TYPE, UPDATE_TYPE, Request
 
 Q = "SELECT * { ?s ?p ?o }"
 G, H = "http://example.org/g", "http://example.org/h"
@@ -126,7 +117,7 @@ def test_a_request_becomes_the_query_that_it_asks_for(request_: Request, expecte
         (form(asked(), "multipart/form-data; boundary=x"), UnsupportedMediaType, "multipart"),
         (direct(Q, content_type=f"{QUERY_TYPE}; charset=latin-1"), UnsupportedMediaType, "utf-8"),
         # updates are for another address (§2.2)
-        (get("update=CLEAR+ALL"), InvalidRequest, "queries only"),
+        (get("update=CLEAR+ALL"), InvalidRequest, "/sparql/update"),
         (form("update=CLEAR+ALL"), InvalidRequest, "queries only"),
         (form(asked(using_graph_uri=G)), InvalidRequest, "queries only"),
         (get(asked(using_named_graph_uri=G)), InvalidRequest, "queries only"),

@@ -1,0 +1,84 @@
+"""What the protocols of this room look at in an HTTP request, and how its parameters are read."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from pyoxigraph import NamedNode
+
+from app.errors import InvalidRequest, UnsupportedMediaType
+from app.rdf import media
+
+QUERY_TYPE = "application/sparql-query"
+UPDATE_TYPE = "application/sparql-update"
+FORM_TYPE = "application/x-www-form-urlencoded"
+_MAX_GRAPHS = 1_000
+
+Parameters = list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the protocol looks at."""
+
+    method: str
+    query_string: bytes = b""
+    content_type: str | None = None
+    accept: str | None = None
+    body: bytes = b""
+
+
+def decoded(form: bytes) -> Parameters:
+    """Percent-decoded once, `+` is a space; bytes that are not UTF-8 are refused."""
+    try:
+        return parse_qsl(
+            form.decode("ascii"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=2 * _MAX_GRAPHS,
+        )
+    except UnicodeDecodeError:
+        raise InvalidRequest("The parameters must be percent-encoded UTF-8.") from None
+    except ValueError as error:
+        raise InvalidRequest(f"The parameters do not parse: {error}.") from None
+
+
+def utf8_body(request: Request, kind: str) -> str:
+    """The body as text; both protocols allow no other charset (§2.1.3, §2.2.2)."""
+    for parameter in (request.content_type or "").split(";")[1:]:
+        name, _, value = parameter.strip().partition("=")
+        if name.lower() == "charset" and value.strip('"').lower() not in {"utf-8", "utf8"}:
+            bare = media.bare(request.content_type)
+            raise UnsupportedMediaType(request.content_type, [f"{bare}; charset=utf-8"])
+    try:
+        return request.body.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(f"The {kind} is not UTF-8 (byte {error.start}).") from None
+
+
+def graph_iris(parameters: Parameters, name: str) -> tuple[str, ...]:
+    """The graphs that the parameter `name` names, each once."""
+    iris = tuple(dict.fromkeys(value for key, value in parameters if key == name))
+    if len(iris) > _MAX_GRAPHS:
+        raise InvalidRequest(f"More than {_MAX_GRAPHS} times {name}.", field=name)
+    for iri in iris:
+        try:
+            NamedNode(iri)
+        except ValueError:
+            raise InvalidRequest(f"{name} must be an absolute IRI: {iri!r}.", field=name) from None
+    return iris
+
+
+def switch(parameters: Parameters, name: str) -> bool:
+    """Whether `name` is switched on; a misspelt one is refused, lest a trial be the real thing."""
+    for key, _ in parameters:
+        if key != name and re.sub("[-_]", "", key).lower() == name.replace("_", ""):
+            raise InvalidRequest(f"Unknown parameter {key!r}.", field=key[:40], nearest=name)
+    values = {value.lower() for key, value in parameters if key == name}
+    if not values:
+        return False
+    if len(values) > 1 or not values <= {"true", "false", "1", "0"}:
+        raise InvalidRequest(f"{name} must be true or false.", field=name)
+    return values <= {"true", "1"}
