@@ -370,7 +370,8 @@ async def _json_object(request: Request, known: Sequence[str]) -> dict[str, Any]
             raise PayloadTooLarge(f"The body is longer than {_MAX_BODY >> 10} kB.")
     try:
         found = json.loads(body)
-    except ValueError:
+        json.dumps(found, ensure_ascii=False).encode()  # half of a character pair is no text
+    except (ValueError, RecursionError):
         raise InvalidRequest("The body must be JSON.", field="body") from None
     if not isinstance(found, dict) or set(found) - set(known):
         raise InvalidRequest(
