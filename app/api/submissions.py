@@ -279,10 +279,11 @@ class _SubmissionsApi:
         language = self._door.language(request, given)
         one = await self._asked_for(request, who)
         report = localised(await self._desk.report(one), language)
-        shown = {"statements": one.statements, "generation": one.compared_with, **report}
+        facts = {"statements": one.statements, "generation": one.compared_with}
+        shown = {**facts, "shapes": "service", **report}
         headers = {**_PRIVATE, "Content-Language": language, "Vary": "Accept, Accept-Language"}
         if kind == media.HTML:
-            reply = self._page(request, {**shown, "shapes": "service"})
+            reply = self._page(request, shown)
             reply.headers.update(headers)
             return reply
         if kind == media.CSV:
