@@ -286,10 +286,11 @@ class _SubmissionsApi:
         language = self._door.language(request, given)
         one = await self._asked_for(request, who)
         report = localised(await self._desk.report(one), language)
-        shown = {"statements": one.statements, "generation": one.compared_with, **report}
+        facts = {"statements": one.statements, "generation": one.compared_with}
+        shown = {**facts, "shapes": "service", **report}
         headers = {**_PRIVATE, "Content-Language": language, "Vary": "Accept, Accept-Language"}
         if kind == media.HTML:
-            reply = self._page(request, {**shown, "shapes": "service"})
+            reply = self._page(request, shown)
             reply.headers.update(headers)
             return reply
         if kind == media.CSV:
@@ -377,7 +378,8 @@ async def _json_object(request: Request, known: Sequence[str]) -> dict[str, Any]
             raise PayloadTooLarge(f"The body is longer than {_MAX_BODY >> 10} kB.")
     try:
         found = json.loads(body)
-    except ValueError:
+        json.dumps(found, ensure_ascii=False).encode()  # half of a character pair is no text
+    except (ValueError, RecursionError):
         raise InvalidRequest("The body must be JSON.", field="body") from None
     if not isinstance(found, dict) or set(found) - set(known):
         raise InvalidRequest(

@@ -83,6 +83,8 @@ SCHEMAS: Json = {
                 "type": ["object", "null"],
                 "description": "Results of the validation by severity",
                 "properties": {name: number(name) for name in SEVERITIES},
+                "required": list(SEVERITIES),
+                "additionalProperties": False,
             },
             "compared_with": or_null(number("Generation that the difference was made against")),
             "added": or_null(number("Statements that it adds")),

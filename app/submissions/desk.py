@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 import secrets
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -239,9 +240,10 @@ class Desk:
         """Refuse what is in review; the sender is told the reason."""
         who.require(Role.CURATOR)
         one = await self._in_review(who, submission)
-        if not reason.strip() or len(reason) > _LONGEST_REASON:
+        control = any(unicodedata.category(c) == "Cc" and not c.isspace() for c in reason)
+        if not reason.strip() or len(reason) > _LONGEST_REASON or control:
             raise InvalidRequest(
-                f"Give a reason of 1 to {_LONGEST_REASON} characters; the sender reads it.",
+                f"Give a reason of 1 to {_LONGEST_REASON} characters of text; the sender reads it.",
                 field="reason",
             )
         return await self._decide(one, State.REJECTED, who, reason=reason)

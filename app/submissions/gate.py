@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from app.database import utc_now
 from app.errors import Conflict, Invalid, InvalidRequest, PreconditionFailed
 from app.log import Commit, Draft, Log, MovedOn
+from app.rdf.naming import may_name_graph
 from app.sandbox.pool import Limits, Pool
 from app.store.node import Node
 from app.submissions.provenance import Provenance
@@ -215,12 +216,13 @@ class Gate:
 
     async def prepare(self, change: Change, on_progress: Progress | None = None) -> Prepared:
         """Validate a change and compare it with the newest graph; nothing is published."""
-        self._refuse_reserved(change)
+        self._refuse_names((change.dataset, *(change.graphs or ())))
         head = await asyncio.to_thread(self._log.head)
         await asyncio.to_thread(self._refuse_unexpected, change)
         await self._node.reach(head)
         args = {**change.arguments(), "time": utc_now().strftime("%Y-%m-%dT%H:%M:%SZ")}
         header, body = await self._job("submissions.prepare", change.data, args, on_progress)
+        self._refuse_names(header["datasets"])  # an update makes up names while it runs
         added, removed = header["added_bytes"], header["removed_bytes"]
         entities = body[added + removed :].decode()
         return Prepared(
@@ -318,15 +320,15 @@ class Gate:
             submission=change.submission,
         )
 
-    def _refuse_reserved(self, change: Change) -> None:
-        """What the service says of itself is written by the service."""
+    def _refuse_names(self, graphs: Iterable[str]) -> None:
+        """What the service says of itself is written by the service, under any spelling."""
         base, reserved = self._rules.base_iri, self._rules.reserved_graph
-        for name in (change.dataset, *(change.graphs or ())):
-            ours = name.startswith(base) and not name.startswith(f"{base}graph/")
-            if ours or name.split("#", maxsplit=1)[0] == reserved:
+        for name in graphs:
+            if name == reserved or not may_name_graph(name, base):
+                why = "belongs to the service itself" if name == reserved else "names no graph here"
                 raise InvalidRequest(
-                    f"<{name}> belongs to the service itself; a dataset's IRI begins with "
-                    f"{base}graph/ and the name of its partner.",
+                    f"<{name[:200]}> {why}; a dataset's IRI is {base}graph/ and the names of its "
+                    "partner and itself, in small letters, digits and hyphens.",
                     field="dataset",
                 )
 
