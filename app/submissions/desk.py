@@ -234,7 +234,13 @@ class Desk:
         await self._jobs.submit(
             WORK, {"submission": one.id, "by": self._signed(who)}, job=job, owner=one.partner
         )
-        return await self._outcome(one.id, job)
+        decided = await self._outcome(one.id, job)
+        if decided.state in {State.REJECTED, State.WITHDRAWN}:
+            raise Conflict(
+                f"The submission is {decided.state}: somebody was faster.",
+                state=decided.state.value,
+            )
+        return decided
 
     async def reject(self, who: Principal, submission: str, reason: str) -> Submission:
         """Refuse what is in review; the sender is told the reason."""
@@ -317,7 +323,8 @@ class Desk:
         except AppError as error:
             if one.state is State.IN_REVIEW:
                 note = partial(self._register.note, one.id, problem=error.as_dict())
-                await asyncio.to_thread(note)
+                with contextlib.suppress(Conflict):  # it was decided meanwhile
+                    await asyncio.to_thread(note)
             else:
                 await self._refuse(one, error.as_dict())
             raise
@@ -328,43 +335,45 @@ class Desk:
     async def _advanced(self, one: Submission, by: str | None, progress: Progress) -> Submission:
         source = await asyncio.to_thread(self._register.source, one)
         change = await asyncio.to_thread(self._change, one, source, one.id)
-        prepared = await self._gate.prepare(change, progress)
-        await asyncio.to_thread(self._keep, one, prepared)
-        failpoint("submission.validated")
-        prepared.refuse_violations()
+        keep = partial(self._keep, one.id)
         if not one.direct and by is None:
+            prepared = await self._gate.prepare(change, progress)
+            await asyncio.to_thread(keep, prepared)
+            prepared.refuse_violations()
             waiting = State.IN_REVIEW if prepared else State.PUBLISHED  # nothing to review
             moved = await asyncio.to_thread(self._register.move, one.id, waiting)
             failpoint("submission.waiting")
             return moved
         decided = {"decided_by": by} if by else {}
-        prepared, commit = await self._gate.append(
+        outcome = await self._gate.publish(
             change,
-            prepared,
+            on_prepared=keep,
             also=lambda session, generation: self._register.move_within(
                 session, one.id, State.PUBLISHED, generation=generation, **decided
             ),
             on_progress=progress,
         )
-        if commit is None:
+        if outcome.commit is None:
             move = partial(self._register.move, one.id, State.PUBLISHED, **decided)
             await asyncio.to_thread(move)
         failpoint("submission.published")
         return await asyncio.to_thread(self._register.get, one.id)
 
-    def _keep(self, one: Submission, prepared: Prepared) -> None:
+    def _keep(self, submission: str, prepared: Prepared) -> None:
         facts = {
             "statements": prepared.statements,
             "counts": prepared.report["counts"],
             "compared_with": prepared.generation,
             "added": prepared.added.count(b"\n"),
             "removed": prepared.removed.count(b"\n"),
+            "problem": None,  # it may have been refused before, on other grounds
             **self._register.keep_results(prepared.report, prepared.added, prepared.removed),
         }
-        if one.state is State.RECEIVED:
-            self._register.move(one.id, State.VALIDATED, **facts)
+        if self._register.get(submission).state is State.RECEIVED:
+            self._register.move(submission, State.VALIDATED, **facts)
         else:
-            self._register.note(one.id, **facts)
+            self._register.note(submission, **facts)
+        failpoint("submission.validated")
 
     # what a principal may send
 
