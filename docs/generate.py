@@ -49,10 +49,13 @@ ADDRESSES: Mapping[str, str] = {
     "/sparql": "SPARQL 1.1 query; without a query a form for people, else the service description",
     "/api/v1/types": "Entity types: labels, fields, how many of each",
     "/api/v1/{types}": "A list of records, with filters, facets, paging; see below",
-    "/api/v1/{types}/{slug}": "One record",
+    "/api/v1/{types}/{slug}": "One record; who says what in it by `?provenance=true`",
+    "/api/v1/{types}/{slug}/history": "Which commits changed it, and what: see "
+    "[docs/history.md](docs/history.md)",
     "/api/v1/validate": "Check data against the shapes, ours or your own: see "
     "[docs/validation.md](docs/validation.md)",
     "/api/v1/resource": "The record of any thing, also of a foreign one: `?iri=`",
+    "/api/v1/resource/history": "The history of any thing: `?iri=`",
     "/id/{type}/{slug}": "An entity's IRI: 303 to its page or document",
     "/graph/{slug}": "A dataset's IRI, which names its graph too: 303 to its page or document",
     "/scheme/{slug}": "A concept's IRI: 303 to its page or document",
@@ -60,7 +63,9 @@ ADDRESSES: Mapping[str, str] = {
     "/{types}": "A list as a page",
     "/{types}/{slug}": "An entity as a page; Turtle, JSON-LD, N-Triples, RDF/XML by Accept or by "
     "suffix (`.ttl .jsonld .nt .rdf`)",
+    "/{types}/{slug}/history": "The history of an entity as a page",
     "/resource": "The same for any thing, also a foreign one: `?iri=`",
+    "/resource/history": "The history of any thing as a page: `?iri=`",
     "/resource.{suffix}": "The same in the format of the suffix",
     "/problem/{slug}": "What a kind of problem means",
     "/ontology": "The own terms, as a page or as RDF",
