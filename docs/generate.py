@@ -51,8 +51,9 @@ ADDRESSES: Mapping[str, str] = {
     "/sparql/update": "SPARQL 1.1 Update; needs a key",
     "/api/v1/types": "Entity types: labels, fields, how many of each",
     "/api/v1/{types}": "A list of records, with filters, facets, paging; see below",
-    "/api/v1/{types}/{slug}": "One record",
-    "/api/v1/{types}/{slug}/history": "What changed of it, when and by whom",
+    "/api/v1/{types}/{slug}": "One record; who says what in it by `?provenance=true`",
+    "/api/v1/{types}/{slug}/history": "Which commits changed it, and what: see "
+    "[docs/history.md](docs/history.md)",
     "/api/v1/validate": "Check data against the shapes, ours or your own: see "
     "[docs/validation.md](docs/validation.md)",
     "/api/v1/resource": "The record of any thing, also of a foreign one: `?iri=`",
@@ -66,8 +67,8 @@ ADDRESSES: Mapping[str, str] = {
     "suffix (`.ttl .jsonld .nt .rdf`)",
     "/{types}/{slug}/history": "The history of an entity as a page",
     "/resource": "The same for any thing, also a foreign one: `?iri=`",
-    "/resource.{suffix}": "The same in the format of the suffix",
     "/resource/history": "The history of any thing as a page: `?iri=`",
+    "/resource.{suffix}": "The same in the format of the suffix",
     "/problem/{slug}": "What a kind of problem means",
     "/ontology": "The own terms, as a page or as RDF",
     "/ontology.{suffix}": "The same in the format of the suffix",
