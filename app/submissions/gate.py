@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from app.errors import Conflict, Invalid, InvalidRequest, PreconditionFailed
 from app.log import Commit, Draft, Log, MovedOn
 from app.sandbox.pool import Limits, Pool
 from app.store.node import Node
+from app.submissions.laps import Laps
 from app.submissions.provenance import Provenance
 from app.submissions.report import summary
 from app.submissions.states import Mode
@@ -126,7 +127,8 @@ class Prepared:
     """What a change comes to, compared with the graph as of `generation`.
 
     `datasets` are the graphs whose statements change, `entities` the IRIs of what is changed in
-    them; `withdrawn` entities are no longer described by anybody.
+    them; `withdrawn` entities are no longer described by anybody. `seconds` is how long each stage
+    took so far.
     """
 
     report: dict[str, Any]
@@ -137,6 +139,7 @@ class Prepared:
     datasets: tuple[str, ...]
     withdrawn: int
     generation: int
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed)
@@ -230,6 +233,7 @@ class Gate:
             datasets=tuple(header["datasets"]) or (change.dataset,),
             withdrawn=header["withdrawn"],
             generation=header["generation"],
+            seconds=header["seconds"],
         )
 
     async def append(
@@ -247,6 +251,7 @@ class Gate:
         to change, there is neither. See `publish`.
         """
         for _ in range(_ATTEMPTS):
+            laps = Laps()
             head = await asyncio.to_thread(self._log.head)
             await asyncio.to_thread(self._refuse_unexpected, change)
             if await asyncio.to_thread(self._disturbed, prepared):
@@ -261,8 +266,10 @@ class Gate:
                 commit = await asyncio.to_thread(self._log.append, draft, after=head, also=within)
             except MovedOn:
                 continue
+            laps.lap("append")
             await self._node.reach(commit.generation)
-            return prepared, commit
+            laps.lap("follow")
+            return replace(prepared, seconds={**prepared.seconds, **laps.seconds}), commit
         raise Conflict("Others publish at the same time; try again in a moment.")
 
     def _refuse_unexpected(self, change: Change) -> None:
