@@ -317,7 +317,7 @@ class Desk:
         if one.state.final or (one.state is State.IN_REVIEW and by is None):
             return {"state": one.state.value}
         try:
-            one = await self._advanced(one, by, progress)
+            one, seconds = await self._advanced(one, by, progress)
         except (Overloaded, WorkerDied):
             raise  # no fault of the submission: it is tried again
         except AppError as error:
@@ -330,9 +330,12 @@ class Desk:
             raise
         if one.state.final:
             await asyncio.to_thread(self._register.forget_sources)
-        return {"state": one.state.value, "generation": one.generation}
+        return {"state": one.state.value, "generation": one.generation, "seconds": dict(seconds)}
 
-    async def _advanced(self, one: Submission, by: str | None, progress: Progress) -> Submission:
+    async def _advanced(
+        self, one: Submission, by: str | None, progress: Progress
+    ) -> tuple[Submission, Mapping[str, float]]:
+        """The submission after its next steps, and how long each of these took."""
         source = await asyncio.to_thread(self._register.source, one)
         change = await asyncio.to_thread(self._change, one, source, one.id)
         keep = partial(self._keep, one.id)
@@ -343,7 +346,7 @@ class Desk:
             waiting = State.IN_REVIEW if prepared else State.PUBLISHED  # nothing to review
             moved = await asyncio.to_thread(self._register.move, one.id, waiting)
             failpoint("submission.waiting")
-            return moved
+            return moved, prepared.seconds
         decided = {"decided_by": by} if by else {}
         outcome = await self._gate.publish(
             change,
@@ -357,7 +360,7 @@ class Desk:
             move = partial(self._register.move, one.id, State.PUBLISHED, **decided)
             await asyncio.to_thread(move)
         failpoint("submission.published")
-        return await asyncio.to_thread(self._register.get, one.id)
+        return await asyncio.to_thread(self._register.get, one.id), outcome.seconds
 
     def _keep(self, submission: str, prepared: Prepared) -> None:
         facts = {

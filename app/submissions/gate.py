@@ -21,6 +21,7 @@ from app.log import Commit, Draft, Log, MovedOn
 from app.rdf.naming import may_name_graph
 from app.sandbox.pool import Limits, Pool
 from app.store.node import Node
+from app.submissions.laps import Laps
 from app.submissions.provenance import Provenance
 from app.submissions.report import summary
 from app.submissions.states import Mode
@@ -131,7 +132,8 @@ class Prepared:
     """What a change comes to, compared with the graph as of `generation`.
 
     `datasets` are the graphs whose statements change, `entities` the IRIs of what is changed in
-    them; `withdrawn` entities are no longer described by anybody.
+    them; `withdrawn` entities are no longer described by anybody. `seconds` is how long each stage
+    took so far.
     """
 
     report: dict[str, Any]
@@ -142,6 +144,7 @@ class Prepared:
     datasets: tuple[str, ...]
     withdrawn: int
     generation: int
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed)
@@ -158,11 +161,15 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a change; `commit` is None when it changed nothing."""
+    """What became of a change; `commit` is None when it changed nothing.
+
+    `seconds` is how long each stage took.
+    """
 
     report: dict[str, Any]
     statements: int
     commit: Commit | None
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 class Gate:
@@ -221,8 +228,10 @@ class Gate:
                     await asyncio.to_thread(on_prepared, prepared)
                 prepared.refuse_violations()
                 with contextlib.suppress(MovedOn):
-                    commit = await self._append(change, prepared, even_unchanged, also)
-                    return Outcome(prepared.report, prepared.statements, commit)
+                    laps = Laps()
+                    commit = await self._append(change, prepared, even_unchanged, also, laps)
+                    seconds = {**prepared.seconds, **laps.seconds}
+                    return Outcome(prepared.report, prepared.statements, commit, seconds)
         raise Conflict("Others publish at the same time; try again in a moment.")
 
     @contextlib.asynccontextmanager
@@ -253,6 +262,7 @@ class Gate:
             datasets=tuple(header["datasets"]) or (change.dataset,),
             withdrawn=header["withdrawn"],
             generation=header["generation"],
+            seconds=header["seconds"],
         )
 
     async def _append(
@@ -261,6 +271,7 @@ class Gate:
         prepared: Prepared,
         even_unchanged: bool,
         also: Callable[[Session, int], None] | None,
+        laps: Laps,
     ) -> Commit | None:
         """Append a change as it was prepared; raises MovedOn if what it rests on has moved on."""
         for _ in range(_ATTEMPTS):
@@ -276,7 +287,9 @@ class Gate:
                 commit = await asyncio.to_thread(self._log.append, draft, after=head, also=within)
             except MovedOn:
                 continue  # by a commit that disturbs nobody, perhaps
+            laps.lap("append")
             await self._node.reach(commit.generation)
+            laps.lap("follow")
             return commit
         raise MovedOn
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gzip
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,6 +164,20 @@ def test_a_publication_is_a_commit_that_the_store_shows(tmp_path: Path) -> None:
         assert said["description"] == {"2 statements added, 0 removed"}
         assert len(said["endedAtTime"]) == 1
         assert set(Store.read_only(house.node.checkpoint().path or "")) >= house.quads()
+
+    run(tmp_path, test)
+
+
+def test_each_stage_tells_how_long_it_took(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        file = File(None, media.TURTLE, (PREFIXES + THING).encode())
+        change = Change.of_file(ONE, AUTHOR, LICENCE, file)
+        begun = time.perf_counter()
+        prepared, _ = await house.gate.append(change, await house.gate.prepare(change))
+        took = time.perf_counter() - begun
+        assert list(prepared.seconds) == ["read", "validate", "compare", "append", "follow"]
+        assert min(prepared.seconds.values()) >= 0
+        assert 0 < sum(prepared.seconds.values()) < took
 
     run(tmp_path, test)
 
