@@ -144,6 +144,7 @@ def rules(settings: Settings) -> Rules:
             "batch",
             advice="Send the data in parts, or change less at a time.",
         ),
+        union=settings.default_graph == "union",
         ontology_dir=settings.ontology_dir,
         shapes_dir=settings.shapes_dir,
     )

@@ -94,7 +94,10 @@ SCHEMAS: Json = {
             "reverts": or_null(text("Id of the submission that this one undoes")),
             "reason": or_null(text("Why a curator rejected it")),
             "decided_by": or_null(text("IRI of the partner whose curator decided")),
-            "problem": {"type": ["object", "null"], "description": "Why it could not go on"},
+            "problem": {
+                "type": ["object", "null"],
+                "description": "Why it could not go on: a problem document without the report",
+            },
             "report": or_null(text("Where the report is")),
             "diff": or_null(text("Where the difference is")),
             "job": text("Where its progress is shown"),
