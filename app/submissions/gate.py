@@ -352,10 +352,10 @@ class Gate:
         base, reserved = self._rules.base_iri, self._rules.reserved_graph
         for name in graphs:
             if name == reserved or not may_name_graph(name, base):
-                why = "belongs to the service itself" if name == reserved else "names no graph here"
                 raise InvalidRequest(
-                    f"<{name[:200]}> {why}; a dataset's IRI is {base}graph/ and the names of its "
-                    "partner and itself, in small letters, digits and hyphens.",
+                    f"<{name[:200]}> cannot be a dataset. The name of one is {base}graph/ and "
+                    "those of its partner and itself, in small letters, digits and hyphens; other "
+                    "names here belong to the service itself.",
                     field="dataset",
                 )
 
