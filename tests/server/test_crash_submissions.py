@@ -21,7 +21,7 @@ from tests.server.mortal import MortalServer
 from tests.server.running import lifetec
 from tests.server.senders import Senders, count, statements, until
 
-FEW, MANY = 10, 25_000
+FEW, MANY = 10, 21_000
 """The second is more than one transaction holds, and its difference more than a row does."""
 
 BULK: Final = {"log.diff-written", "store.between-data-and-marker"}
