@@ -168,7 +168,7 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     update = UpdateApp(
         door, union=union, problems=problems, max_update_bytes=settings.update_kb << 10
     )
-    raw = {"/sparql": sparql, "/sparql/update": update, "/graphs": graphs}
+    raw: dict[str, ASGIApp] = {"/sparql": sparql, "/sparql/update": update, "/graphs": graphs}
     return Front(framework, raw, service.jobs.hang_up)
 
 

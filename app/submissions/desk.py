@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 import secrets
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -251,9 +252,10 @@ class Desk:
         """Refuse what is in review; the sender is told the reason."""
         who.require(Role.CURATOR)
         one = await self._in_review(who, submission)
-        if not reason.strip() or len(reason) > _LONGEST_REASON:
+        control = any(unicodedata.category(c) == "Cc" and not c.isspace() for c in reason)
+        if not reason.strip() or len(reason) > _LONGEST_REASON or control:
             raise InvalidRequest(
-                f"Give a reason of 1 to {_LONGEST_REASON} characters; the sender reads it.",
+                f"Give a reason of 1 to {_LONGEST_REASON} characters of text; the sender reads it.",
                 field="reason",
             )
         return await self._decide(one, State.REJECTED, who, reason=reason)
@@ -324,7 +326,7 @@ class Desk:
         if one.state.final or (one.state is State.IN_REVIEW and by is None):
             return {"state": one.state.value}
         try:
-            one = await self._advanced(one, by, progress)
+            one, seconds = await self._advanced(one, by, progress)
         except (Overloaded, WorkerDied):
             raise  # no fault of the submission: it is tried again
         except AppError as error:
@@ -337,9 +339,12 @@ class Desk:
             raise
         if one.state.final:
             await asyncio.to_thread(self._register.forget_sources)
-        return {"state": one.state.value, "generation": one.generation}
+        return {"state": one.state.value, "generation": one.generation, "seconds": dict(seconds)}
 
-    async def _advanced(self, one: Submission, by: str | None, progress: Progress) -> Submission:
+    async def _advanced(
+        self, one: Submission, by: str | None, progress: Progress
+    ) -> tuple[Submission, Mapping[str, float]]:
+        """The submission after its next steps, and how long each of these took."""
         source = await asyncio.to_thread(self._register.source, one)
         change = await asyncio.to_thread(self._change, one, source, one.id)
         keep = partial(self._keep, one.id)
@@ -347,9 +352,10 @@ class Desk:
             prepared = await self._gate.prepare(change, progress)
             await asyncio.to_thread(keep, prepared)
             prepared.refuse_violations()
-            moved = await asyncio.to_thread(self._register.move, one.id, State.IN_REVIEW)
+            waiting = State.IN_REVIEW if prepared else State.PUBLISHED  # nothing to review
+            moved = await asyncio.to_thread(self._register.move, one.id, waiting)
             failpoint("submission.waiting")
-            return moved
+            return moved, prepared.seconds
         decided = {"decided_by": by} if by else {}
         outcome = await self._gate.publish(
             change,
@@ -363,7 +369,7 @@ class Desk:
             move = partial(self._register.move, one.id, State.PUBLISHED, **decided)
             await asyncio.to_thread(move)
         failpoint("submission.published")
-        return await asyncio.to_thread(self._register.get, one.id)
+        return await asyncio.to_thread(self._register.get, one.id), outcome.seconds
 
     def _keep(self, submission: str, prepared: Prepared) -> None:
         facts = {
@@ -410,11 +416,7 @@ class Desk:
             mode=asked.mode,
             dataset=dataset,
             graphs=asked.graphs if asked.graphs is None else tuple(targets),
-            names={
-                "partner": own,
-                "everywhere": who.may(Act.WRITE_ALL),
-                "scope": None if who.scope is None else sorted(who.scope),
-            },
+            names=who.naming.arguments(),
             force=asked.force,
             direct=who.trusted or who.may(Act.WRITE_ALL),
             expects=self._expectations(dataset, asked),

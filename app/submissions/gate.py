@@ -18,8 +18,10 @@ from sqlalchemy.orm import Session
 from app.database import utc_now
 from app.errors import Conflict, Invalid, InvalidRequest, PreconditionFailed
 from app.log import Commit, Draft, Log, MovedOn
+from app.rdf.naming import may_name_graph
 from app.sandbox.pool import Limits, Pool
 from app.store.node import Node
+from app.submissions.laps import Laps
 from app.submissions.provenance import Provenance
 from app.submissions.report import summary
 from app.submissions.states import Mode
@@ -39,6 +41,7 @@ class Rules:
     skolemize: bool
     max_bytes: int
     limits: Limits
+    union: bool = True
     ontology_dir: Path | None = None
     shapes_dir: Path | None = None
 
@@ -50,6 +53,7 @@ class Rules:
             "shapes": [str(path) for path in self.shapes],
             "skolemize": self.skolemize,
             "max_bytes": self.max_bytes,
+            "union": self.union,
             "ontology_dir": str(self.ontology_dir) if self.ontology_dir else None,
             "shapes_dir": str(self.shapes_dir) if self.shapes_dir else None,
         }
@@ -128,7 +132,8 @@ class Prepared:
     """What a change comes to, compared with the graph as of `generation`.
 
     `datasets` are the graphs whose statements change, `entities` the IRIs of what is changed in
-    them; `withdrawn` entities are no longer described by anybody.
+    them; `withdrawn` entities are no longer described by anybody. `seconds` is how long each stage
+    took so far.
     """
 
     report: dict[str, Any]
@@ -139,6 +144,7 @@ class Prepared:
     datasets: tuple[str, ...]
     withdrawn: int
     generation: int
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed)
@@ -155,11 +161,15 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a change; `commit` is None when it changed nothing."""
+    """What became of a change; `commit` is None when it changed nothing.
+
+    `seconds` is how long each stage took.
+    """
 
     report: dict[str, Any]
     statements: int
     commit: Commit | None
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 class Gate:
@@ -222,8 +232,10 @@ class Gate:
                     await asyncio.to_thread(on_prepared, prepared)
                 prepared.refuse_violations()
                 with contextlib.suppress(MovedOn):
-                    commit = await self._append(change, prepared, even_unchanged, also)
-                    return Outcome(prepared.report, prepared.statements, commit)
+                    laps = Laps()
+                    commit = await self._append(change, prepared, even_unchanged, also, laps)
+                    seconds = {**prepared.seconds, **laps.seconds}
+                    return Outcome(prepared.report, prepared.statements, commit, seconds)
         raise Conflict("Others publish at the same time; try again in a moment.")
 
     @contextlib.asynccontextmanager
@@ -236,12 +248,13 @@ class Gate:
 
     async def prepare(self, change: Change, on_progress: Progress | None = None) -> Prepared:
         """Validate a change and compare it with the newest graph; nothing is published."""
-        self._refuse_reserved(change)
+        self._refuse_names((change.dataset, *(change.graphs or ())))
         head = await asyncio.to_thread(self._log.head)
         await asyncio.to_thread(self._refuse_unexpected, change)
         await self._node.reach(head)
         args = {**change.arguments(), "time": utc_now().strftime("%Y-%m-%dT%H:%M:%SZ")}
         header, body = await self._job("submissions.prepare", change.data, args, on_progress)
+        self._refuse_names(header["datasets"])  # an update makes up names while it runs
         added, removed = header["added_bytes"], header["removed_bytes"]
         entities = body[added + removed :].decode()
         return Prepared(
@@ -253,6 +266,7 @@ class Gate:
             datasets=tuple(header["datasets"]) or (change.dataset,),
             withdrawn=header["withdrawn"],
             generation=header["generation"],
+            seconds=header["seconds"],
         )
 
     async def _append(
@@ -261,6 +275,7 @@ class Gate:
         prepared: Prepared,
         even_unchanged: bool,
         also: Callable[[Session, int], None] | None,
+        laps: Laps,
     ) -> Commit | None:
         """Append a change as it was prepared; raises MovedOn if what it rests on has moved on."""
         for _ in range(_ATTEMPTS):
@@ -276,7 +291,9 @@ class Gate:
                 commit = await asyncio.to_thread(self._log.append, draft, after=head, also=within)
             except MovedOn:
                 continue  # by a commit that disturbs nobody, perhaps
+            laps.lap("append")
             await self._node.reach(commit.generation)
+            laps.lap("follow")
             return commit
         raise MovedOn
 
@@ -334,15 +351,15 @@ class Gate:
             submission=change.submission,
         )
 
-    def _refuse_reserved(self, change: Change) -> None:
-        """What the service says of itself is written by the service."""
+    def _refuse_names(self, graphs: Iterable[str]) -> None:
+        """What the service says of itself is written by the service, under any spelling."""
         base, reserved = self._rules.base_iri, self._rules.reserved_graph
-        for name in (change.dataset, *(change.graphs or ())):
-            ours = name.startswith(base) and not name.startswith(f"{base}graph/")
-            if ours or name.split("#", maxsplit=1)[0] == reserved:
+        for name in graphs:
+            if name == reserved or not may_name_graph(name, base):
+                why = "belongs to the service itself" if name == reserved else "names no graph here"
                 raise InvalidRequest(
-                    f"<{name}> belongs to the service itself; a dataset's IRI begins with "
-                    f"{base}graph/ and the name of its partner.",
+                    f"<{name[:200]}> {why}; a dataset's IRI is {base}graph/ and the names of its "
+                    "partner and itself, in small letters, digits and hyphens.",
                     field="dataset",
                 )
 

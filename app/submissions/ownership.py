@@ -24,9 +24,9 @@ def refuse_names_of_others(
 ) -> None:
     """Raise NotYours if anything is to be said of things that may be neither minted nor claimed.
 
-    What may not be minted may be spoken of if it is an entity that exists. `spoken_of` are the
-    things, each with the graph that is to hold it; `sources` are searched for the lines of what is
-    refused.
+    What may not be minted may be spoken of if it is an entity that exists, and no partner: what
+    these are is said by their accounts. `spoken_of` are the things, each with the graph that is to
+    hold it; `sources` are searched for the lines of what is refused.
     """
     refused = sorted(
         {
@@ -47,7 +47,8 @@ def refuse_names_of_others(
 
 
 def _exists(store: Store, subject: NamedNode, base_iri: str) -> bool:
-    if not subject.value.startswith(f"{base_iri}id/"):
+    entities = f"{base_iri}id/"
+    if not subject.value.startswith(entities) or subject.value.startswith(f"{entities}partner/"):
         return False
     types = store.quads_for_pattern(subject, type_, None, None)
     return any(quad.object != AS["Tombstone"] for quad in types)

@@ -20,6 +20,7 @@ from app.submissions import reading
 from app.submissions.change import After, Touched, entity_of, is_part
 from app.submissions.claims import CLAIMS, claims
 from app.submissions.judging import judged
+from app.submissions.laps import Laps
 from app.submissions.lines import Source
 from app.submissions.ownership import refuse_names_of_others
 from app.submissions.references import is_mark, refuse_dangling, tombstones, withdrawn
@@ -57,11 +58,14 @@ class Preparation:
 
     def run(self, reply: Reply) -> None:
         """Write the header and the change."""
+        laps = Laps()
         sent = self._read()
+        laps.lap("read")
         reply.progress(stage="validate", statements=sent.count)
         after = After(self._store, sent.diff)
         touched = Touched(after, self._base_iri)
         report = self._report(sent, after, touched)
+        laps.lap("validate")
         reply.progress(stage="compare", statements=sent.count)
         gone = withdrawn(after, self._base_iri)
         if report["conforms"] and not self._args["force"]:
@@ -75,6 +79,7 @@ class Preparation:
         added, removed = to_n_quads(diff.added), to_n_quads(diff.removed)
         entities = touched.entities(without=self._reserved)
         changed = "".join(sorted(f"{entity.value}\n" for entity in entities)).encode()
+        laps.lap("compare")
         reply.start(
             {
                 "report": report,
@@ -85,6 +90,7 @@ class Preparation:
                 "datasets": self._datasets(diff),
                 "withdrawn": len(gone),
                 "generation": self._cage.generation,
+                "seconds": laps.seconds,
             }
         )
         for part in (added, removed, changed):
