@@ -38,6 +38,7 @@ WORK: Final = "submission"
 SPARQL_UPDATE: Final = "application/sparql-update"
 _N_QUADS: Final = "application/n-quads"
 _LONGEST_REASON: Final = 2000
+_ON_THE_WAY: Final = (State.RECEIVED, State.VALIDATED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +107,10 @@ class Desk:
 
     async def resume(self) -> None:
         """See to what a crash left between the register and the jobs."""
-        for state in (State.RECEIVED, State.VALIDATED):
+        for state in _ON_THE_WAY:
             _, left = await asyncio.to_thread(self._register.find, state=state, limit=None)
             for one in left:
-                await self._begin(one)
-                await self._settle(one, await self._jobs.get(one.id))
+                await self._settled(one, await self._begin(one))
         await asyncio.to_thread(self._register.forget_sources)
 
     # sending
@@ -185,6 +185,10 @@ class Desk:
         own = who.partner.slug if who.partner else None
         if not who.may(Act.WRITE_ALL) and one.partner != own:
             raise NotFound(f"There is no submission {submission[:40]!r}.")
+        if one.state in _ON_THE_WAY:
+            with contextlib.suppress(NotFound):  # its job begins in this moment
+                one = await self._settled(one, await self._jobs.get(one.id))
+        await self._gate.show(one.generation or 0)  # who is told that it is published, can read it
         return one
 
     async def submissions(
@@ -201,7 +205,7 @@ class Desk:
         partner = None
         if not who.may(Act.WRITE_ALL):
             partner = who.partner.slug if who.partner else ""
-        return await asyncio.to_thread(
+        total, found = await asyncio.to_thread(
             self._register.find,
             partner=partner,
             dataset=dataset,
@@ -209,6 +213,8 @@ class Desk:
             before=before,
             limit=limit,
         )
+        await self._gate.show(max((one.generation or 0 for one in found), default=0))
+        return total, found
 
     async def report(self, one: Submission) -> dict[str, Any]:
         """The validation report in all languages; raises NotFound as long as there is none."""
@@ -280,29 +286,32 @@ class Desk:
     # the way of a submission
 
     async def _seen_through(self, one: Submission) -> Submission:
-        await self._begin(one)
+        one = await self._settled(one, await self._begin(one))
         if one.size > self._wait_bytes and not one.state.final:
             return one
         return await self._outcome(one.id, one.id)
 
-    async def _begin(self, one: Submission) -> None:
+    async def _begin(self, one: Submission) -> Job:
         """Doing so again is harmless: the job has the submission's id."""
-        await self._jobs.submit(WORK, {"submission": one.id}, job=one.id, owner=one.partner)
+        return await self._jobs.submit(WORK, {"submission": one.id}, job=one.id, owner=one.partner)
 
     async def _outcome(self, submission: str, job: str) -> Submission:
         ended = await self._jobs.wait(job, self._wait_seconds)
         one = await asyncio.to_thread(self._register.get, submission)
+        await self._gate.show(one.generation or 0)  # another node may have published it
         if ended is None or ended.error is None:
             return one
-        await self._settle(one, ended)
+        await self._settled(one, ended)
         error = AppError.from_dict(dict(ended.error))
         error.facts["submission"] = submission
         raise error
 
-    async def _settle(self, one: Submission, job: Job) -> None:
+    async def _settled(self, one: Submission, job: Job) -> Submission:
         """A job that was given up leaves no submission on the way."""
-        if job.error and one.state in {State.RECEIVED, State.VALIDATED}:
-            await self._refuse(one, job.error)
+        if job.error is None or one.state not in _ON_THE_WAY:
+            return one
+        await self._refuse(one, job.error)
+        return await asyncio.to_thread(self._register.get, one.id)
 
     async def _refuse(self, one: Submission, problem: Mapping[str, Any]) -> None:
         move = partial(self._register.move, one.id, State.REJECTED, problem=dict(problem))

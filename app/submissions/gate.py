@@ -187,6 +187,10 @@ class Gate:
         """What submissions are held to."""
         return self._rules
 
+    async def show(self, generation: int) -> None:
+        """Return when this node shows what was published up to here, by whichever node."""
+        await self._node.reach(generation)
+
     async def describe(self, data: bytes, media_type: str) -> dict[str, Any]:
         """What a file with exactly one dcat:Dataset says of it: see `jobs.describe`."""
         header, _ = await self._job("submissions.describe", data, {"media_type": media_type})
