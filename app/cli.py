@@ -14,18 +14,17 @@ from typing import Annotated, Any, BinaryIO
 
 import typer
 from pyoxigraph import RdfFormat, Store
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from app.cli_accounts import datasets, keys, partners
-from app.console import errors, read_settings, reported
+from app.cli_submit import submit
+from app.console import errors, progress, read_settings, reported
 from app.errors import UnsupportedMediaType
 from app.rdf import media
 from app.service import Service, open_database, open_log, store_folder
 from app.settings import Settings
 from app.store.check import Finding, check_all
-from app.submissions.gate import Change, File, Outcome
+from app.submissions.gate import Change, File
 from app.submissions.report import lines
-from app.submissions.seed import Step
 
 cli = typer.Typer(
     name="lifetec",
@@ -49,30 +48,20 @@ def serve(
 ) -> None:
     """Load what is new in the seed, then serve SPARQL, JSON and pages."""
     # Other commands need no HTTP, and the framework takes longer to import than they to run.
-    import uvicorn  # noqa: PLC0415
-
-    from app.main import create_app  # noqa: PLC0415
+    from app import main  # noqa: PLC0415
 
     given = {"host": host, "port": port}
     settings = read_settings(**{name: value for name, value in given.items() if value is not None})
     with reported():
         asyncio.run(_seed(settings))
-        application = create_app(settings)
+        application = main.create_app(settings)
     errors.print(f"LifeTec Graph on [bold]{settings.public_url}[/bold]  (stop with Ctrl-C)")
-    uvicorn.run(
-        application,
-        host=settings.host,
-        port=settings.port,
-        log_level="warning",
-        server_header=False,
-        timeout_graceful_shutdown=5,
-        proxy_headers=False,  # whom to believe is a setting of our own
-    )
+    main.serve(application, settings)
 
 
 async def _seed(settings: Settings) -> None:
     async with Service(settings, serving=True) as service:
-        with _progress() as step:
+        with progress() as step:
             await service.seed.load(step)
 
 
@@ -103,9 +92,12 @@ async def _load(
     force: bool,
 ) -> None:
     async with Service(settings, serving=False) as service:
-        with _progress() as step:
+        with progress() as step:
             for path in files:
-                data, media_type = await asyncio.to_thread(path.read_bytes), _media_type(path)
+                data, media_type = (
+                    await asyncio.to_thread(path.read_bytes),
+                    media.of_file(path.name),
+                )
                 step(path.name, {"stage": "parse"})
                 facts: dict[str, Any] = {"dataset": dataset, "types": []}
                 if dataset is None:
@@ -161,7 +153,10 @@ async def _validate(
 
 
 def _file(path: Path) -> File:
-    return File(path.name, _media_type(path), path.read_bytes())
+    return File(path.name, media.of_file(path.name), path.read_bytes())
+
+
+cli.command()(submit)
 
 
 @cli.command()
@@ -178,7 +173,7 @@ def dump(
 
 
 async def _dump(settings: Settings, output: Path | None) -> None:
-    rdf_format = media.RDF_FORMATS[_media_type(output)] if output else RdfFormat.N_QUADS
+    rdf_format = media.RDF_FORMATS[media.of_file(output.name)] if output else RdfFormat.N_QUADS
     if not rdf_format.supports_datasets:
         raise UnsupportedMediaType(rdf_format.media_type, sorted(media.DATASET_FORMATS))
     async with Service(settings, serving=False) as service:
@@ -203,48 +198,6 @@ def check() -> None:
         database.close()
     if not all(finding.good for finding in findings):
         raise typer.Exit(1)
-
-
-@contextmanager
-def _progress() -> Iterator[Step]:
-    """A line per file with its stage."""
-    stages = ("parse", "validate", "compare", "published")
-    with Progress(
-        SpinnerColumn(),
-        TextColumn("{task.fields[name]}"),
-        BarColumn(bar_width=20),
-        TextColumn("{task.description}"),
-        TimeElapsedColumn(),
-        console=errors,
-    ) as bar:
-        tasks: dict[str, TaskID] = {}
-
-        def step(name: str, facts: dict[str, Any]) -> None:
-            if name not in tasks:
-                tasks[name] = bar.add_task("", total=len(stages), name=name)
-            at = stages.index(facts["stage"]) + 1
-            bar.update(tasks[name], completed=at, description=_in_words(facts))
-
-        yield step
-
-
-def _in_words(facts: dict[str, Any]) -> str:
-    outcome: Outcome | None = facts.get("outcome")
-    if outcome is None:
-        count = f" {facts['statements']:,} statements" if "statements" in facts else ""
-        return f"{facts['stage']}{count}"
-    if outcome.commit is None:
-        return "unchanged"
-    commit = outcome.commit
-    return f"generation {commit.generation}: +{commit.added_count:,} −{commit.removed_count:,}"
-
-
-def _media_type(path: Path) -> str:
-    name = path.name.removesuffix(".gz")
-    suffix = name.rpartition(".")[2].lower()
-    if suffix not in media.SUFFIXES:
-        raise UnsupportedMediaType(f"*.{suffix}", [f"*.{known}" for known in media.SUFFIXES])
-    return media.SUFFIXES[suffix]
 
 
 @contextmanager

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Mapping
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import uvicorn
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -18,6 +21,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.accounts import accounts_router, describe_accounts
 from app.api.graphs import GraphStoreApp
+from app.api.history import history_router
+from app.api.history_openapi import describe_history
 from app.api.jobs import describe_jobs, jobs_router
 from app.api.problems import Problems
 from app.api.rate_limits import RateLimits
@@ -33,6 +38,7 @@ from app.errors import AppError
 from app.pages import Pages, read_examples
 from app.profile import Profile, load_profile
 from app.records.caged import CagedRunner
+from app.records.history import History
 from app.records.service import Records
 from app.sandbox.pool import Limits
 from app.service import Service
@@ -44,11 +50,15 @@ from app.store.node import StoreNode
 class Front:
     """The outermost application: the hot and the vital routes first, the framework for the rest.
 
-    `/health/live` touches nothing but the event loop.
+    `/health/live` touches nothing but the event loop. `hang_up` ends responses that would go on
+    for as long as a client listens.
     """
 
-    def __init__(self, framework: FastAPI, raw: Mapping[str, ASGIApp]) -> None:
+    def __init__(
+        self, framework: FastAPI, raw: Mapping[str, ASGIApp], hang_up: Callable[[], None]
+    ) -> None:
         self.framework = framework
+        self.hang_up = hang_up
         self._raw: dict[str, ASGIApp] = {**raw, "/health/live": _ALIVE}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,9 +83,11 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     # Our own bounded code: a worker that has just read the profile and sorted the names must stay.
     record_limits = replace(query_limits, slice_seconds=query_limits.seconds)
     runner = CagedRunner(service.pool, record_limits, lambda: service.checkpoint().generation)
-    records = Records(runner, profile, f"{settings.public_url}/context.jsonld")
+    context_url = f"{settings.public_url}/context.jsonld"
+    records = Records(runner, profile, context_url)
+    history = History(runner, service.log, profile, context_url)
     examples = read_examples(sorted(settings.seed_dir.glob("queries.ttl")))
-    pages = Pages(records, profile, settings, examples=examples)
+    pages = Pages(records, history, profile, settings, examples=examples)
     framework = FastAPI(
         title="LifeTec Graph",
         version="1",
@@ -127,7 +139,8 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
             door, max_bytes=settings.submission_mb << 20, page=pages.validation_report
         )
     )
-    framework.include_router(records_router(records, profile, settings))
+    framework.include_router(history_router(history, profile, settings))
+    framework.include_router(records_router(records, history, profile, settings))
     _add_openapi(framework, profile)
     framework.include_router(pages.router)
 
@@ -155,7 +168,41 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     update = UpdateApp(
         door, union=union, problems=problems, max_update_bytes=settings.update_kb << 10
     )
-    return Front(framework, {"/sparql": sparql, "/sparql/update": update, "/graphs": graphs})
+    raw: dict[str, ASGIApp] = {"/sparql": sparql, "/sparql/update": update, "/graphs": graphs}
+    return Front(framework, raw, service.jobs.hang_up)
+
+
+def serve(application: Front, settings: Settings) -> None:
+    """Serve until a signal ends it; responses under way have five seconds."""
+    server = _Server(
+        uvicorn.Config(
+            application,
+            host=settings.host,
+            port=settings.port,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=5,
+            proxy_headers=False,  # whom to believe is a setting of our own
+        ),
+        application.hang_up,
+    )
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        sys.exit(1)
+
+
+class _Server(uvicorn.Server):
+    """Hangs up before it waits for open responses, some of which would not end by themselves."""
+
+    def __init__(self, config: uvicorn.Config, hang_up: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._hang_up = hang_up
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End all responses, then the application."""
+        self._hang_up()
+        await super().shutdown(sockets)
 
 
 def _lifespan(service: Service) -> Any:
@@ -203,7 +250,7 @@ def _add_health(framework: FastAPI, service: Service) -> None:
 
 
 def _add_openapi(framework: FastAPI, profile: Profile) -> None:
-    document = describe_records(framework.openapi(), profile)
+    document = describe_history(describe_records(framework.openapi(), profile), profile)
     document = describe_jobs(describe_accounts(document))
     document = describe_validate(document, profile.languages)
     document = describe_submissions(document, profile.languages)

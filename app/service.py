@@ -138,7 +138,13 @@ def rules(settings: Settings) -> Rules:
         shapes=tuple(sorted(settings.shapes_dir.glob("**/*.ttl"))),
         skolemize=settings.skolemize,
         max_bytes=settings.submission_mb << 20,
-        limits=Limits(settings.submission_seconds, settings.submission_memory_mb, "batch"),
+        limits=Limits(
+            settings.submission_seconds,
+            settings.submission_memory_mb,
+            "batch",
+            advice="Send the data in parts, or change less at a time.",
+        ),
+        union=settings.default_graph == "union",
         ontology_dir=settings.ontology_dir,
         shapes_dir=settings.shapes_dir,
     )
@@ -149,5 +155,10 @@ def public_rules(settings: Settings) -> Rules:
     return replace(
         rules(settings),
         max_bytes=settings.validate_mb << 20,
-        limits=Limits(settings.validate_seconds, settings.validate_memory_mb, "check"),
+        limits=Limits(
+            settings.validate_seconds,
+            settings.validate_memory_mb,
+            "check",
+            advice="Send the data in parts.",
+        ),
     )

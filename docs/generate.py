@@ -39,20 +39,25 @@ from app.records.listing import filterable
 from app.settings import Settings
 from app.sparql.graph_store import METHODS as GRAPH_METHODS
 from app.sparql.operation import METHODS
+from app.sparql.update import METHODS as UPDATE_METHODS
 
 ROOT = Path(__file__).resolve().parent.parent
 BASE: str = Settings.model_fields["base_iri"].default
 
 ADDRESSES: Mapping[str, str] = {
     "/": "Start page",
-    "/graphs": "Graph Store Protocol, reading: `?graph=IRI` or `?default`",
+    "/graphs": "Graph Store Protocol: `?graph=IRI` or `?default`; writing needs a key",
     "/sparql": "SPARQL 1.1 query; without a query a form for people, else the service description",
+    "/sparql/update": "SPARQL 1.1 Update; needs a key",
     "/api/v1/types": "Entity types: labels, fields, how many of each",
     "/api/v1/{types}": "A list of records, with filters, facets, paging; see below",
-    "/api/v1/{types}/{slug}": "One record",
+    "/api/v1/{types}/{slug}": "One record; who says what in it by `?provenance=true`",
+    "/api/v1/{types}/{slug}/history": "Which commits changed it, and what: see "
+    "[docs/history.md](docs/history.md)",
     "/api/v1/validate": "Check data against the shapes, ours or your own: see "
     "[docs/validation.md](docs/validation.md)",
     "/api/v1/resource": "The record of any thing, also of a foreign one: `?iri=`",
+    "/api/v1/resource/history": "The history of any thing: `?iri=`",
     "/id/{type}/{slug}": "An entity's IRI: 303 to its page or document",
     "/graph/{slug}": "A dataset's IRI, which names its graph too: 303 to its page or document",
     "/scheme/{slug}": "A concept's IRI: 303 to its page or document",
@@ -60,7 +65,9 @@ ADDRESSES: Mapping[str, str] = {
     "/{types}": "A list as a page",
     "/{types}/{slug}": "An entity as a page; Turtle, JSON-LD, N-Triples, RDF/XML by Accept or by "
     "suffix (`.ttl .jsonld .nt .rdf`)",
+    "/{types}/{slug}/history": "The history of an entity as a page",
     "/resource": "The same for any thing, also a foreign one: `?iri=`",
+    "/resource/history": "The history of any thing as a page: `?iri=`",
     "/resource.{suffix}": "The same in the format of the suffix",
     "/problem/{slug}": "What a kind of problem means",
     "/ontology": "The own terms, as a page or as RDF",
@@ -76,6 +83,15 @@ ADDRESSES: Mapping[str, str] = {
     "/api/v1/admin/datasets/{partner}/{slug}": "One dataset: show, change",
     "/api/v1/admin/keys": "Keys: list, issue; needs a key",
     "/api/v1/admin/keys/{id}": "One key: revoke",
+    "/api/v1/submissions": "Submissions: list, send; needs a key; see "
+    "[docs/partners.md](docs/partners.md)",
+    "/api/v1/submissions/{id}": "One submission",
+    "/api/v1/submissions/{id}/report": "How the shapes judge it",
+    "/api/v1/submissions/{id}/diff": "What it adds and removes",
+    "/api/v1/submissions/{id}/accept": "Publish what is in review; for curators",
+    "/api/v1/submissions/{id}/reject": "Refuse what is in review, with a reason; for curators",
+    "/api/v1/submissions/{id}/withdraw": "Take back what is not decided",
+    "/api/v1/submissions/{id}/revert": "Undo what was published",
     "/api/v1/jobs": "Jobs, the newest first; needs a key",
     "/api/v1/jobs/{id}": "One job: as it is, or each change as it happens; see "
     "[docs/jobs.md](docs/jobs.md)",
@@ -91,6 +107,10 @@ ADDRESSES: Mapping[str, str] = {
 """Every address, and what is there; `{types}` stands for each collection of the profile."""
 
 FAILPOINT_TEXTS: Mapping[str, str] = {
+    "submission.source-written": "what was sent is on disk; the register does not know it yet",
+    "submission.received": "the register has the submission; no job has begun",
+    "submission.validated": "report and difference are kept; nothing is decided",
+    "submission.waiting": "it waits for a curator; its sender has no answer yet",
     "log.diff-written": "a large diff is on disk; the log does not know it yet",
     "log.before-append": "all is ready, the row is not written",
     "log.appended": "the commit is in the log; no follower has it",
@@ -99,6 +119,7 @@ FAILPOINT_TEXTS: Mapping[str, str] = {
     "store.marked": "data and marker are on disk; there is no checkpoint yet",
     "store.checkpoint-unnamed": "the checkpoint is written under a temporary name",
     "store.checkpoint-named": "the checkpoint has its name; the caller has no answer yet",
+    "submission.published": "it is published and shown; its job is not noted as done",
 }
 
 ACT_TEXTS: Mapping[Act, str] = {
@@ -195,6 +216,7 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 def _addresses() -> Iterator[tuple[str, Iterable[str]]]:
     collections = {kind.collection for kind in _profile().types}
     yield "/sparql", METHODS
+    yield "/sparql/update", UPDATE_METHODS
     yield "/graphs", GRAPH_METHODS
     yield "/health/live", ("GET",)
     for path, methods in asyncio.run(_routes()):

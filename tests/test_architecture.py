@@ -13,12 +13,17 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FRAMEWORKS = {"fastapi", "starlette", "uvicorn", "httptools"}
-COMMANDS = {"app.cli", "app.cli_accounts"}
-FRONTS = {"app.api", "app.pages", "app.main", "app.console", *COMMANDS, "app.__main__"}
+COMMANDS = {"app.cli", "app.cli_accounts", "app.cli_submit"}
+FRONTS = {
+    "app.api", "app.pages", "app.main", "app.console", "app.remote", *COMMANDS, "app.__main__"
+}  # fmt: skip
 PUT_TOGETHER = "app.service"
 GROUND = {"app.errors", "app.failpoints", "app.rdf"}
-BASEMENT = {"app.profile", "app.database", "app.log", "app.store", "app.sandbox", "app.jobs"}
-ROOMS = {"app.sparql", "app.submissions", "app.records", "app.importers", "app.accounts"}
+BASEMENT = {
+    *("app.profile", "app.database", "app.log", "app.store", "app.sandbox", "app.jobs"),
+    "app.accounts",  # rooms ask a principal what it may do
+}
+ROOMS = {"app.sparql", "app.submissions", "app.records", "app.importers"}
 
 
 @cache
@@ -65,6 +70,7 @@ def test_imports_point_one_way() -> None:
             "app.log": {"app.database", *GROUND},
             "app.sandbox": GROUND,
             "app.jobs": {"app.database", *GROUND},
+            "app.accounts": {"app.database", *GROUND},
             "app.store": {"app.log", "app.sandbox", *GROUND},
             **dict.fromkeys(ROOMS, below),
             "app.api": {*ROOMS, *below, "app.settings"},
@@ -103,6 +109,12 @@ def test_the_server_does_not_import_the_validator_by_any_way() -> None:
         ast.unparse(node) for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)
     ]
     assert not any("validation" in line for line in at_the_top)
+
+
+def test_only_the_command_that_submits_calls_others() -> None:
+    clients = {"httpx", "requests", "urllib.request", "http.client", "urllib3", "SPARQLWrapper"}
+    assert {module for module, imported in edges() if imported in clients} == {"app.remote"}
+    assert imports().find_modules_that_directly_import("app.remote") == {"app.cli_submit"}
 
 
 def test_only_the_database_knows_how_it_is_reached() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -20,9 +21,11 @@ from pyoxigraph import (
 )
 
 from app.rdf.terms import DCAT, RDFS, SCHEMA, SH, SPEX, type_
+from app.submissions.provenance import Provenance
 
 ROOT = Path(__file__).resolve().parent.parent
-SERVICE = NamedNode("https://w3id.org/lifetec/graph/service")
+BASE = "https://w3id.org/lifetec/"
+SERVICE = NamedNode(f"{BASE}graph/service")
 QUERIES = NamedNode("https://w3id.org/lifetec/graph/lifetec/queries")
 SECONDS = 2.0
 TEXTS = (SH["select"], SH["ask"], SH["construct"], SPEX["describe"])
@@ -30,8 +33,12 @@ TEXTS = (SH["select"], SH["ask"], SH["construct"], SPEX["describe"])
 
 @cache
 def _seed() -> Store:
-    """Each file in its named graph, what it says about itself in the service's graph."""
+    """Each file in its named graph, what it says about itself in the service's graph.
+
+    There the service tells as well of the commit by which each file was published.
+    """
     store = Store()
+    generation = 0
     for path in sorted([*(ROOT / "ontology").glob("*.ttl"), *(ROOT / "data").glob("*.ttl")]):
         triples = [quad.triple for quad in parse(path=path, format=RdfFormat.TURTLE)]
         datasets = [
@@ -52,7 +59,29 @@ def _seed() -> Store:
             )
             for triple in triples
         )
+        generation += 1
+        store.load(_commit(generation, dataset, store), format=RdfFormat.N_QUADS)
     return store
+
+
+def _commit(generation: int, dataset: NamedNode, store: Store) -> bytes:
+    subjects = {quad.subject for quad in store.quads_for_pattern(None, None, None, dataset)}
+    named = (one.value for one in subjects if isinstance(one, NamedNode))
+    return Provenance(
+        base_iri=BASE,
+        graph=SERVICE.value,
+        generation=generation,
+        time=datetime(2026, 11, 23, generation, tzinfo=UTC),
+        datasets=(dataset.value,),
+        author=f"{BASE}id/partner/lifetec",
+        licence=None,
+        source_hash="0" * 64,
+        submission=None,
+        counts={},
+        added=len(subjects),
+        removed=0,
+        entities=sorted({iri.partition("#")[0] for iri in named}),
+    ).n_quads()
 
 
 def _describes(subject: object, dataset: NamedNode) -> bool:

@@ -172,15 +172,15 @@ def _shown(job: Job, problem_types: str) -> JobShown:
 async def _events(jobs: Jobs, job: str, problem_types: str) -> AsyncGenerator[bytes, None]:
     """The job as it is, and each change, as events; comments between them keep the line open."""
     changes = jobs.watch(job)
-    ended = False
-    while not ended:
-        coming = asyncio.ensure_future(anext(changes))
+    while True:
+        coming = asyncio.ensure_future(anext(changes, None))
         try:
             while not (await asyncio.wait({coming}, timeout=KEEPALIVE_SECONDS))[0]:
                 yield KEEPALIVE_COMMENT
         finally:
             coming.cancel()  # else it would go on watching when the client has gone
         now = coming.result()
-        ended = now.ended
-        data = _shown(now, problem_types).model_dump_json()
-        yield format_sse_event(event=now.state.value if ended else "progress", data_str=data)
+        if now is None:
+            return
+        event = now.state.value if now.ended else "progress"
+        yield format_sse_event(event=event, data_str=_shown(now, problem_types).model_dump_json())

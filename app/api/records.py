@@ -1,15 +1,12 @@
 """Records over HTTP: lists, single records, what types there are, and the JSON-LD context.
 
-The worker writes the JSON; here a request becomes values and an answer gets its headers. Every
-answer depends on nothing but the address, the language and the generation, so these make its ETag
-and a repeated request costs no job.
+The worker writes the JSON; here a request becomes values and an answer gets its headers.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,11 +16,14 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.parameters import read_flag, read_parameters
+from app.api.readings import Readings, answer, not_modified, read_language, unchanged
 from app.api.records_openapi import describe_records
-from app.errors import InvalidRequest, NotAcceptable, NotFound
+from app.errors import InvalidRequest, NotFound
 from app.profile import EntityType, Field, Profile
 from app.profile.context import json_ld_context
 from app.rdf import media
+from app.records.history import History
 from app.records.listing import filterable
 from app.records.service import MAX_LIMIT, Records, nearest
 from app.settings import Settings
@@ -34,13 +34,13 @@ DEFAULT_LIMIT = 25
 """Records on a page unless `limit` says otherwise."""
 
 _PARAMETERS = ("limit", "offset", "q", "lang", "facets")
-_OFFERED = (media.JSON, media.JSON_LD)
-_VARY = "Accept, Accept-Language"
 
 
-def records_router(records: Records, profile: Profile, settings: Settings) -> APIRouter:
+def records_router(
+    records: Records, history: History, profile: Profile, settings: Settings
+) -> APIRouter:
     """The routes of all entity types; they answer HEAD as well as GET."""
-    api = _RecordsApi(records, profile, settings.public_url)
+    api = _RecordsApi(records, history, profile, settings.public_url)
     router = APIRouter()
 
     def add(path: str, endpoint: Any, name: str) -> None:
@@ -93,16 +93,20 @@ def read_list_request(
         limit=_number("limit", single.get("limit"), DEFAULT_LIMIT, MAX_LIMIT),
         offset=_number("offset", single.get("offset"), 0, 2**53),
         q=single.get("q"),
-        lang=_language(single.get("lang"), languages),
+        lang=read_language(single.get("lang"), languages),
         facets=_flag("facets", single.get("facets")),
         filters=filters,
     )
 
 
 class _RecordsApi:
-    def __init__(self, records: Records, profile: Profile, public_url: str) -> None:
+    def __init__(
+        self, records: Records, history: History, profile: Profile, public_url: str
+    ) -> None:
         self._records = records
+        self._history = history
         self._profile = profile
+        self._readings = Readings(profile, lambda: records.generation)
         self._public_url = public_url
         self._context = _dump({"@context": json_ld_context(profile)})
         self._types = {lang: _types(profile, lang) for lang in profile.languages}
@@ -113,28 +117,30 @@ class _RecordsApi:
             "ETag": f'"{self._profile.fingerprint}"',
             "Cache-Control": "public, max-age=3600",
         }
-        if _unchanged(request, headers["ETag"]):
-            return Response(status_code=304, headers=headers)
+        if unchanged(request, headers["ETag"]):
+            return not_modified(headers)
         return Response(self._context, media_type=media.JSON_LD, headers=headers)
 
     async def types(self, request: Request) -> Response:
-        lang = self._asked_language(_only(request, ("lang",)).get("lang"), request)
-        headers, fresh = self._headers(request, lang)
+        given = read_parameters(request.query_params.multi_items(), ("lang",))
+        lang = self._readings.language(request, given.get("lang"))
+        headers, fresh = self._readings.headers(request, lang)
         if fresh:
-            return Response(status_code=304, headers=headers)
+            return not_modified(headers)
         generation = self._records.generation
         kept = self._types_bytes.get(lang)
         if kept is None or kept[0] != generation:
             counts = await self._records.counts()
             types = [{**one, "count": counts[one["name"]]} for one in self._types[lang]]
             kept = self._types_bytes[lang] = (generation, _dump({"types": types}))
-        return Response(kept[1], media_type=_media_type(request), headers=headers)
+        return answer(request, kept[1], headers)
 
     async def resource(self, request: Request) -> Response:
-        asked = _only(request, ("iri", "lang"))
+        pairs = request.query_params.multi_items()
+        asked = read_parameters(pairs, ("iri", "lang", "provenance"))
         if not asked.get("iri"):
             raise InvalidRequest("Say which thing: /api/v1/resource?iri=<its IRI>.", field="iri")
-        return await self._record(request, asked["iri"], asked.get("lang"))
+        return await self._record(request, asked["iri"], asked)
 
     def list_of(self, kind: EntityType) -> Any:
         """The endpoint of a type's list."""
@@ -151,16 +157,17 @@ class _RecordsApi:
             iri = self._profile.locate(kind.collection, request.path_params["slug"])
             if iri is None:
                 raise NotFound(f"Say which of the {kind.collection}.")
-            return await self._record(request, iri, _only(request, ("lang",)).get("lang"))
+            pairs = request.query_params.multi_items()
+            return await self._record(request, iri, read_parameters(pairs, ("lang", "provenance")))
 
         return endpoint
 
     async def _page(self, request: Request, kind: EntityType) -> Response:
         asked = read_list_request(request.query_params.multi_items(), kind, self._profile.languages)
-        lang = self._asked_language(asked.lang, request)
-        headers, fresh = self._headers(request, lang)
+        lang = self._readings.language(request, asked.lang)
+        headers, fresh = self._readings.headers(request, lang)
         if fresh:
-            return Response(status_code=304, headers=headers)
+            return not_modified(headers)
         kept = [(n, v) for n, v in request.query_params.multi_items() if n != "offset"]
         url = f"{self._public_url}/api/v1/{kind.collection}?{urlencode([*kept, ('offset', '')])}"
         page = await self._records.page_json(
@@ -180,78 +187,16 @@ class _RecordsApi:
             links.append(f'<{url}{max(0, asked.offset - asked.limit)}>; rel="prev"')
         if links:
             headers["Link"] = ", ".join(links)
-        return Response(page.json, media_type=_media_type(request), headers=headers)
+        return answer(request, page.json, headers)
 
-    async def _record(self, request: Request, iri: str, lang: str | None) -> Response:
-        chosen = self._asked_language(_language(lang, self._profile.languages), request)
-        headers, fresh = self._headers(request, chosen)
+    async def _record(self, request: Request, iri: str, asked: dict[str, str]) -> Response:
+        lang = self._readings.language(request, asked.get("lang"))
+        with_provenance = read_flag(asked, "provenance")
+        headers, fresh = self._readings.headers(request, lang)
         if fresh:
-            return Response(status_code=304, headers=headers)
-        body = await self._records.get_json(iri, lang=chosen)
-        return Response(body, media_type=_media_type(request), headers=headers)
-
-    def _asked_language(self, lang: str | None, request: Request) -> str:
-        if lang is not None:
-            return _language(lang, self._profile.languages) or lang
-        return preferred_language(request.headers.get("accept-language"), self._profile.languages)
-
-    def _headers(self, request: Request, lang: str) -> tuple[dict[str, str], bool]:
-        """The answer's headers, and whether the client has the answer already."""
-        address = zlib.crc32(f"{request.url.path}?{request.url.query}".encode())
-        generation = self._records.generation
-        tag = f'W/"{generation}-{lang}-{address:x}-{self._profile.fingerprint}"'
-        headers = {
-            "ETag": tag,
-            "Vary": _VARY,
-            "Cache-Control": "no-cache",
-            "Content-Language": lang,
-        }
-        _media_type(request)  # refuse an unacceptable Accept before any work
-        return headers, _unchanged(request, tag)
-
-
-def preferred_language(accept: str | None, languages: Sequence[str]) -> str:
-    """The language of an Accept-Language header (RFC 9110 §12.5.4) that is spoken here.
-
-    The first of `languages` when the header names none of them.
-    """
-    best, best_q = languages[0], 0.0
-    for element in (accept or "").split(","):
-        tag, _, weight = element.strip().partition(";")
-        main = tag.strip().lower().partition("-")[0]
-        match = re.fullmatch(r"\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*", weight) if weight else None
-        q = 1.0 if not weight else float(match[1]) if match else 0.0
-        if main in languages and q > best_q:
-            best, best_q = main, q
-    return best
-
-
-def _media_type(request: Request) -> str:
-    chosen = media.negotiate(request.headers.get("accept"), _OFFERED)
-    if chosen is None:
-        raise NotAcceptable(list(_OFFERED))
-    return chosen
-
-
-def _unchanged(request: Request, etag: str) -> bool:
-    """If-None-Match by weak comparison (RFC 9110 §13.1.2)."""
-    header = request.headers.get("if-none-match", "")
-    bare = etag.removeprefix("W/")
-    return any(tag.strip().removeprefix("W/") == bare for tag in header.split(","))
-
-
-def _only(request: Request, allowed: Sequence[str]) -> dict[str, str]:
-    """The query parameters, each at most once and none but the allowed."""
-    found: dict[str, str] = {}
-    for name, value in request.query_params.multi_items():
-        if name not in allowed:
-            near = nearest(name, allowed)
-            hint = f"; did you mean {near!r}?" if near else f"; there is {', '.join(allowed)}."
-            raise InvalidRequest(f"No parameter {name!r} here{hint}", field=name, nearest=near)
-        if name in found:
-            raise InvalidRequest(f"{name} is given more than once.", field=name)
-        found[name] = value
-    return found
+            return not_modified(headers)
+        source = self._history.record_json if with_provenance else self._records.get_json
+        return answer(request, await source(iri, lang=lang), headers)
 
 
 def _number(name: str, text: str | None, default: int, most: int) -> int:
@@ -266,16 +211,6 @@ def _flag(name: str, text: str | None) -> bool:
     if text not in {None, "true", "false", "1", "0"}:
         raise InvalidRequest(f"{name} must be true or false.", field=name)
     return text in {"true", "1"}
-
-
-def _language(lang: str | None, languages: Sequence[str]) -> str | None:
-    if lang is not None and lang not in languages:
-        raise InvalidRequest(
-            f"lang must be one of {', '.join(languages)}.",
-            field="lang",
-            nearest=nearest(lang[:2], languages),
-        )
-    return lang
 
 
 def _types(profile: Profile, lang: str) -> list[dict[str, Any]]:

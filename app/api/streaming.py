@@ -58,8 +58,14 @@ async def send_result(
         *extra,
         *CORS,
     ]
-    if result.complete is not None or head:
-        await respond(send, 200, headers, b"" if head else result.complete or b"")
+    if head:  # what has no known length has no Content-Length (RFC 9110 §9.3.2)
+        if result.complete is not None:
+            headers.append((b"content-length", str(len(result.complete)).encode()))
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+        return
+    if result.complete is not None:
+        await respond(send, 200, headers, result.complete)
         return
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     size = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter
@@ -20,9 +20,10 @@ from app.api.parameters import (
     read_number,
     read_parameters,
 )
-from app.api.records import preferred_language
+from app.api.problems import problem_document
+from app.api.readings import preferred_language
 from app.api.uploads import read_parts
-from app.errors import Invalid, InvalidRequest, NotAcceptable, PayloadTooLarge
+from app.errors import AppError, Invalid, InvalidRequest, NotAcceptable, PayloadTooLarge
 from app.rdf import media
 from app.submissions.desk import Asked, Desk
 from app.submissions.exports import table
@@ -149,11 +150,17 @@ class SubmissionDoor:
             "reverts": one.reverts,
             "reason": one.reason,
             "decided_by": one.decided_by,
-            "problem": one.problem and {**one.problem["facts"], "detail": one.problem["detail"]},
+            "problem": one.problem and self._problem(one.problem),
             "report": f"{address}/report" if one.report else None,
             "diff": f"{address}/diff" if one.diff else None,
             "job": f"{self.job_address}/{one.id}",
         }
+
+    def _problem(self, kept: Mapping[str, Any]) -> dict[str, Any]:
+        """What the sender would have been answered; the report has an address of its own."""
+        shown = problem_document(AppError.from_dict(dict(kept)), f"{self.base_iri}problem/")
+        shown.pop("report", None)
+        return shown
 
     def answer(self, one: Submission, status: int) -> Response:
         """A submission with its address."""
@@ -279,10 +286,11 @@ class _SubmissionsApi:
         language = self._door.language(request, given)
         one = await self._asked_for(request, who)
         report = localised(await self._desk.report(one), language)
-        shown = {"statements": one.statements, "generation": one.compared_with, **report}
+        facts = {"statements": one.statements, "generation": one.compared_with}
+        shown = {**facts, "shapes": "service", **report}
         headers = {**_PRIVATE, "Content-Language": language, "Vary": "Accept, Accept-Language"}
         if kind == media.HTML:
-            reply = self._page(request, {**shown, "shapes": "service"})
+            reply = self._page(request, shown)
             reply.headers.update(headers)
             return reply
         if kind == media.CSV:
@@ -370,7 +378,8 @@ async def _json_object(request: Request, known: Sequence[str]) -> dict[str, Any]
             raise PayloadTooLarge(f"The body is longer than {_MAX_BODY >> 10} kB.")
     try:
         found = json.loads(body)
-    except ValueError:
+        json.dumps(found, ensure_ascii=False).encode()  # half of a character pair is no text
+    except (ValueError, RecursionError):
         raise InvalidRequest("The body must be JSON.", field="body") from None
     if not isinstance(found, dict) or set(found) - set(known):
         raise InvalidRequest(

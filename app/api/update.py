@@ -92,14 +92,14 @@ class UpdateApp:
     def _graphs(self, update: Update) -> tuple[str, ...] | None:
         """The graphs that it may change; None if only running it can tell."""
         targets = update.targets
+        if targets.variable or targets.every:
+            return None
         if targets.default and self._union:
             raise InvalidRequest(
                 "The update writes to the default graph, which is all graphs together here. Name "
                 "the one that is to change: GRAPH <…> { … }, or WITH <…>.",
                 field="update",
             )
-        if targets.variable or targets.every:
-            return None
         names = sorted(targets.graphs)
         if targets.default:
             names.insert(0, f"{self._door.base_iri}graph/default")

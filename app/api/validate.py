@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from app.api.parameters import read_choice, read_parameters
 from app.api.rate_limits import RateLimits
-from app.api.records import preferred_language
+from app.api.readings import preferred_language
 from app.api.uploads import Part, read_parts
 from app.errors import InvalidRequest, NotAcceptable
 from app.rdf import media

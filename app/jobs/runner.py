@@ -84,6 +84,7 @@ class Jobs:
         self._engine: Engine | None = None
         self._library: type[DBOS] | None = None
         self._stopping = False
+        self._hung_up = False
 
     def register(self, name: str, work: Work, *, attempts: int = 3, at_once: int = 2) -> None:
         """Say, before the start, what jobs of this name do.
@@ -110,7 +111,7 @@ class Jobs:
         _never_unpickle()
         # A handler of our own keeps the library from adding one, so its words go where ours go.
         logging.getLogger("dbos").addHandler(logging.NullHandler())
-        self._stopping = False
+        self._stopping = self._hung_up = False
         self._library = DBOS
         self._engine = open_engine(self._url)
         DBOS(
@@ -131,6 +132,12 @@ class Jobs:
         }
         DBOS.launch()
         await self._apply_schedules(DBOS)
+
+    def hang_up(self) -> None:
+        """End all watching and waiting, as before a stop; what runs goes on."""
+        self._hung_up = True
+        for job in list(self._bells):
+            self._ring(job)
 
     async def stop(self) -> None:
         """Leave what runs as it is, for the next start, and let go of the database."""
@@ -179,7 +186,10 @@ class Jobs:
         return [read_job(status) for status in found]
 
     async def watch(self, job: str) -> AsyncGenerator[Job, None]:
-        """The job as it is, then after each change, until it has ended; raises NotFound."""
+        """The job as it is, then after each change, until its end or that of the service.
+
+        Raises NotFound.
+        """
         shown: Job | None = None
         while True:
             bell = self._bells.setdefault(job, asyncio.Event())
@@ -187,14 +197,17 @@ class Jobs:
             if now != shown:
                 yield now
                 shown = now
-            if now.ended:
+            if now.ended or self._hung_up:
                 return
             # Another process may have it, and its bell is not heard here.
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(bell.wait(), _POLL_SECONDS)
 
     async def wait(self, job: str, seconds: float) -> Job | None:
-        """The job when it has ended, or None if it has not within `seconds`; raises NotFound."""
+        """The job when it has ended, or None if it has not within `seconds`; raises NotFound.
+
+        None too when the service ends meanwhile.
+        """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds), contextlib.aclosing(self.watch(job)) as changes:
                 async for now in changes:

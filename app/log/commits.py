@@ -51,7 +51,7 @@ class MovedOn(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the present state of a dataset came from."""
+    """A file that was loaded, as the whole of a dataset."""
 
     dataset: str
     author: str
@@ -94,9 +94,9 @@ class Commit:
         """Removed quads as N-Quads."""
         return self._diff[1]
 
-    def about(self, subject: str) -> Change:
-        """What changed of one entity: the statements about this IRI and about fragments of it."""
-        return Change(self, *patches.about(self._packed(), subject))
+    def about(self, *subjects: str) -> Change:
+        """What changed of one entity: the statements about these IRIs and fragments of them."""
+        return Change(self, *patches.about(self._packed(), *subjects))
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +189,14 @@ class Log:
                 return
 
     def sources(self) -> list[Source]:
-        """The newest commit of each dataset, as the source of its present state."""
+        """The newest file that the operator loaded into each dataset.
+
+        What partners submit since then is no reason to load it again.
+        """
         newest = (
             select(CommitDatasetRow.dataset, func.max(CommitDatasetRow.generation).label("number"))
+            .join(CommitRow)
+            .where(CommitRow.submission.is_(None))
             .group_by(CommitDatasetRow.dataset)
             .subquery()
         )

@@ -31,14 +31,14 @@ def decode(patch: bytes) -> tuple[bytes, bytes]:
     return b"".join(added), b"".join(removed)
 
 
-def about(patch: bytes, subject: str) -> tuple[bytes, bytes]:
-    """The lines of `decode` whose subject is this IRI, or the IRI with a fragment.
+def about(patch: bytes, *subjects: str) -> tuple[bytes, bytes]:
+    """The lines of `decode` whose subject is one of these IRIs, or one with a fragment.
 
     A patch may be hundreds of megabytes when it is unpacked, and anybody may ask for the history
     of an entity: so it is searched as bytes, a piece at a time, and nothing is parsed.
     """
-    begun = str(NamedNode(subject))[:-1].encode()
-    line = re.compile(rb"\n([AD]) (" + re.escape(begun) + rb"[>#][^\n]*)")
+    begun = b"|".join(re.escape(str(NamedNode(one))[:-1].encode()) for one in subjects)
+    line = re.compile(rb"\n([AD]) ((?:" + begun + rb")[>#][^\n]*)")
     found: dict[bytes, list[bytes]] = {b"A": [], b"D": []}
     unpacking = zlib.decompressobj()
     text = b"\n"

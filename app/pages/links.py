@@ -1,10 +1,14 @@
-"""Which addresses become links, and how links keep the asked language."""
+"""Which addresses become links, how links keep the asked language, and what is an IRI."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 from urllib.parse import urlencode, urlsplit
+
+from pyoxigraph import NamedNode
+
+from app.errors import InvalidRequest, NotFound
 
 _SCHEMES = frozenset({"http", "https", "mailto", "tel"})
 _UNSAFE = re.compile(r"[\x00-\x20\x7f-\x9f<>\"`\\^{|}\u2028\u2029]")
@@ -57,3 +61,21 @@ def with_parameters(path: str, parameters: Iterable[tuple[str, str]]) -> str:
         return path
     address, hash_, fragment = path.partition("#")
     return address + ("&" if "?" in address else "?") + encoded + hash_ + fragment
+
+
+def resource_path(iri: str) -> str:
+    """The page of a thing that has no address of its own here."""
+    return "/resource?" + urlencode({"iri": iri})
+
+
+def checked_iri(iri: str | None, *, parameter: bool = False) -> str:
+    """Return an absolute IRI; anything else names nothing, or is a wrong parameter."""
+    try:
+        valid = iri is not None and ":" in iri and NamedNode(iri) is not None
+    except ValueError:
+        valid = False
+    if valid and iri is not None:
+        return iri
+    if parameter:
+        raise InvalidRequest("Give an absolute IRI, percent-encoded, as iri=…", field="iri")
+    raise NotFound("This address names nothing here.")

@@ -6,7 +6,7 @@ import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from fastapi import APIRouter
 from pyoxigraph import NamedNode
@@ -15,10 +15,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from app.errors import InvalidRequest, NotAcceptable, NotFound, kind_of
+from app.errors import NotAcceptable, NotFound, kind_of
 from app.pages.examples import FIRST_STEPS, Example, first_steps
+from app.pages.history import HistoryPages, HistorySource, history_path
 from app.pages.languages import LANGUAGES, preferred
-from app.pages.links import with_parameters
+from app.pages.links import checked_iri, resource_path, with_parameters
 from app.pages.listing import ListRequest, facet_choices
 from app.pages.minimap import draw_minimap
 from app.pages.record_view import RecordView, as_list
@@ -108,6 +109,7 @@ class Pages:
     def __init__(
         self,
         records: RecordSource,
+        history: HistorySource,
         profile: Profile,
         settings: Settings,
         *,
@@ -117,6 +119,7 @@ class Pages:
         self._records = records
         self._profile = profile
         self._site = Site(profile, public_url=settings.public_url, source_url=source_url)
+        self._history = HistoryPages(history, profile, self._site, self._view)
         self._reference = Reference(profile)
         texts = self._site.texts
         titles = {
@@ -142,6 +145,7 @@ class Pages:
         add("/resource", self._resource, methods=["GET"])
         add("/resource.{suffix}", self._resource, methods=["GET"])
         add("/scheme/{name}", self._scheme, methods=["GET"])
+        self._history.add_to(router)  # before records, whose slugs may hold slashes
         for kind in self._profile.types:
             if kind.path:
                 add(f"/{kind.path}{{slug:path}}", self._identifier(kind), methods=["GET"])
@@ -264,20 +268,20 @@ class Pages:
     def _entity(self, kind: EntityType) -> Callable[[Request], Any]:
         async def show(request: Request) -> Response:
             slug, media = _split_suffix(request.path_params["slug"])
-            iri = _checked_iri(self._profile.locate(kind.collection, slug))
+            iri = checked_iri(self._profile.locate(kind.collection, slug))
             path = f"/{kind.collection}/{quote(slug, safe=_PATH_SAFE)}"
             return await self._thing(request, iri, media, path, kind)
 
         return show
 
     async def _resource(self, request: Request) -> Response:
-        iri = _checked_iri(request.query_params.get("iri"), parameter=True)
+        iri = checked_iri(request.query_params.get("iri"), parameter=True)
         suffix = request.path_params.get("suffix")
         media = _media_of(suffix) if suffix else None
         local = self._reference.local(iri) or self._local_path(iri)
         if local is not None:
             return _see_other(self._site.linker(request)(_suffixed(local, media)), {})
-        path = "/resource?" + urlencode({"iri": iri})
+        path = resource_path(iri)
         return await self._thing(request, iri, media, path, None)
 
     async def _thing(
@@ -323,6 +327,7 @@ class Pages:
             "alternates": [(media, href) for _, media, href in formats],
             "canonical": page,
             "asserted_by": _asserted_by(record, view),
+            "history": history_path(self._profile.local_path(iri)),
             "json_ld": script_safe(schema_org(record, kind, page)),
         }
         return self._site.page(request, "entity.html", context)
@@ -361,7 +366,7 @@ class Pages:
 
     async def _scheme(self, request: Request) -> Response:
         stem, media = _split_suffix(request.path_params["name"])
-        iri = _checked_iri(f"{self._profile.base_iri}scheme/{stem}")
+        iri = checked_iri(f"{self._profile.base_iri}scheme/{stem}")
         path = f"/scheme/{quote(stem)}"
         media = media or _accepted(request)
         if media != HTML:
@@ -547,10 +552,12 @@ class Pages:
             "problem": problem,
             "slug": slug,
             "iri": problem.get("iri"),
+            "history": history_path(self._profile.local_path(str(problem["iri"])))
+            if problem.get("iri")
+            else None,
             "replaced": {
                 "text": replaced,
-                "href": self._local_path(str(replaced))
-                or "/resource?" + urlencode({"iri": str(replaced)}),
+                "href": self._local_path(str(replaced)) or resource_path(str(replaced)),
             }
             if replaced
             else None,
@@ -597,19 +604,6 @@ def _asserted_by(record: Mapping[str, Any], view: RecordView) -> list[Any]:
 def _scheme_name(iri: str, base_iri: str) -> str | None:
     name = iri.removeprefix(f"{base_iri}scheme/")
     return name if name != iri and name and "/" not in name and "#" not in name else None
-
-
-def _checked_iri(iri: str | None, *, parameter: bool = False) -> str:
-    """Return an absolute IRI; anything else names nothing, or is a wrong parameter."""
-    try:
-        valid = iri is not None and ":" in iri and NamedNode(iri) is not None
-    except ValueError:
-        valid = False
-    if valid and iri is not None:
-        return iri
-    if parameter:
-        raise InvalidRequest("Give an absolute IRI, percent-encoded, as iri=…", field="iri")
-    raise NotFound("This address names nothing here.")
 
 
 def _split_suffix(slug: str) -> tuple[str, str | None]:

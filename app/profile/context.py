@@ -4,8 +4,8 @@ A name that means one thing in the whole profile is defined once, at the top. A 
 different things (or is derived in one place and written in another) is defined where it is used:
 in a type-scoped context of an entity type (JSON-LD 1.1 §4.1.3), in a property-scoped context of
 every field that leads to a part. Derived fields and the conveniences ``name``, ``url``,
-``example``, ``asserted_by`` and ``truncated`` are null: they say nothing that the statements do
-not say.
+``example``, ``asserted_by``, ``provenance`` and ``truncated`` are null: they say nothing that the
+statements do not say.
 ``also`` is a nesting keyword (§4.4): its members count as members of the record itself.
 ``items`` of a page is @included (§4.5), so that a page reads as the statements of its records.
 """
@@ -28,6 +28,7 @@ _FIXED: dict[str, Any] = {
     "url": None,
     "example": None,
     "asserted_by": None,
+    "provenance": None,
     "truncated": None,
     "items": "@included",
     "total": None,

@@ -18,7 +18,7 @@ from app.profile.model import EntityType, Field, Kind, Part, Profile, ProfileErr
 from app.rdf.terms import DASH, OWL, PF, RDF, RDFS, SH, SKOS
 
 RESERVED_NAMES = frozenset(
-    {"id", "type", "name", "url", "example", "asserted_by", "also", "truncated"}
+    {"id", "type", "name", "url", "example", "asserted_by", "also", "truncated", "provenance"}
     | {"items", "total", "next", "facets"}
 )
 """JSON names with a meaning of their own in every record or page of records."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from pyoxigraph import QueryResultsFormat, RdfFormat
 
+from app.errors import UnsupportedMediaType
+
 TURTLE = "text/turtle"
 N_TRIPLES = "application/n-triples"
 N_QUADS = "application/n-quads"
@@ -80,6 +82,17 @@ def suffix(media_type: str) -> str:
     """The suffix of files of this media type, or of what it is an alias of; without its dot."""
     name = rdf_media_type(media_type)
     return next(suffix for suffix, known in SUFFIXES.items() if known == name)
+
+
+def of_file(name: str) -> str:
+    """The media type of a file by its suffix, which may be followed by `.gz`.
+
+    Raises UnsupportedMediaType.
+    """
+    suffix = name.lower().removesuffix(".gz").rpartition(".")[2]
+    if suffix not in SUFFIXES:
+        raise UnsupportedMediaType(f"*.{suffix}", [f"*.{known}" for known in SUFFIXES])
+    return SUFFIXES[suffix]
 
 
 def rdf_media_type(media_type: str) -> str | None:

@@ -89,6 +89,21 @@ def partner_of(graph: str, base_iri: str) -> str | None:
     return found[1] if found else None
 
 
+def may_name_graph(name: str, base_iri: str) -> bool:
+    """Whether this can be the name of a graph: an absolute IRI that is not ours, or a plain one.
+
+    Plain are names of small letters, digits and hyphens, so that none can be taken for another.
+    """
+    if is_ours(name, base_iri):
+        plain = r"graph(?:/[a-z0-9][a-z0-9-]*)+"
+        return re.fullmatch(re.escape(base_iri) + plain, name) is not None
+    try:
+        NamedNode(name)
+    except ValueError:
+        return False
+    return True
+
+
 def _minter(thing: str, base_iri: str) -> str | None:
     base = re.escape(base_iri)
     found = re.fullmatch(rf"{base}id/partner/({PARTNER_SLUG})", thing) or re.fullmatch(

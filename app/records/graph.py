@@ -9,14 +9,15 @@ from functools import cached_property
 import pyoxigraph as ox
 
 from app.profile import Step
-from app.rdf.terms import AS, DCTERMS, RDF
+from app.rdf.terms import AS, DCTERMS, LT, PROV, RDF
 
 Node = ox.NamedNode | ox.BlankNode
 Value = ox.NamedNode | ox.BlankNode | ox.Literal | ox.Triple
 
 _TYPE = RDF["type"]
 _MAX_KEPT = 5_000
-_MAX_INCOMING = 500
+_BOOKKEEPING = frozenset({PROV["influenced"], LT["claimsAbout"]})
+"""What the service notes of commits and datasets, a statement for each entity: see `commits`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,8 @@ class Graph:
 
     def __init__(self, store: ox.Store, base_iri: str) -> None:
         self.store = store
-        self._service = ox.NamedNode(f"{base_iri}graph/service")
+        self.service = ox.NamedNode(f"{base_iri}graph/service")
+        self.default = ox.NamedNode(f"{base_iri}graph/default")
         self._about: dict[Node, About] = {}
         self._example = ox.NamedNode(f"{base_iri}scheme/dataset-type/example")
 
@@ -68,6 +70,8 @@ class Graph:
         seen: set[tuple[ox.NamedNode, Value]] = set()
         for quad in self.store.quads_for_pattern(subject, None, None, None):
             predicate, value = quad.predicate, quad.object
+            if quad.graph_name == self.service and predicate in _BOOKKEEPING:
+                continue
             graphs.add(quad.graph_name)
             if predicate == _TYPE:
                 type_graphs.add(quad.graph_name)
@@ -78,7 +82,7 @@ class Graph:
 
     def datasets_of(self, about: About) -> list[ox.NamedNode]:
         """The datasets that say something; what the service says of itself is none of them."""
-        return [g for g in about.graphs if isinstance(g, ox.NamedNode) and g != self._service]
+        return [g for g in about.graphs if isinstance(g, ox.NamedNode) and g != self.service]
 
     def has(self, subject: Node) -> bool:
         """Whether anything is said about `subject`."""
@@ -95,16 +99,6 @@ class Graph:
         quads = self.store.quads_for_pattern(None, predicate, value, None)
         found = dict.fromkeys(quad.subject for quad in quads)
         return [s for s in found if not isinstance(s, ox.Triple)]
-
-    def incoming(self, value: Node) -> dict[ox.NamedNode, list[Value]] | None:
-        """Predicate → things that refer to `value`; None when there are more than 500."""
-        found: dict[ox.NamedNode, dict[Value, None]] = {}
-        quads = self.store.quads_for_pattern(None, None, value, None)
-        for count, quad in enumerate(quads):
-            if count == _MAX_INCOMING:
-                return None
-            found.setdefault(quad.predicate, {})[quad.subject] = None
-        return {predicate: list(subjects) for predicate, subjects in found.items()}
 
     # One query for many things: the engine joins on keys and decodes only what it returns.
 
@@ -186,7 +180,7 @@ class Graph:
     @cached_property
     def example_graphs(self) -> frozenset[object]:
         """The datasets that are fictional, as the catalogue says."""
-        quads = self.store.quads_for_pattern(None, DCTERMS["type"], self._example, self._service)
+        quads = self.store.quads_for_pattern(None, DCTERMS["type"], self._example, self.service)
         return frozenset(quad.subject for quad in quads)
 
     def is_example(self, node: Node, about: About) -> bool:
@@ -198,15 +192,15 @@ class Graph:
         """The tombstone of an entity of which nothing but the tombstone is left."""
         grave = {
             quad.predicate: quad.object.value
-            for quad in self.store.quads_for_pattern(iri, None, None, self._service)
+            for quad in self.store.quads_for_pattern(iri, None, None, self.service)
             if isinstance(quad.object, ox.Literal)
             or (isinstance(quad.object, ox.NamedNode) and quad.object != AS["Tombstone"])
         }
-        marks = self.store.quads_for_pattern(iri, _TYPE, AS["Tombstone"], self._service)
+        marks = self.store.quads_for_pattern(iri, _TYPE, AS["Tombstone"], self.service)
         if next(iter(marks), None) is None:
             return None
         for quad in self.store.quads_for_pattern(iri, None, None, None):
-            if quad.graph_name != self._service:
+            if quad.graph_name != self.service:
                 return None
         return Tombstone(grave.get(AS["deleted"]), grave.get(DCTERMS["isReplacedBy"]))
 

@@ -15,6 +15,8 @@ import pyoxigraph as ox
 
 from app.errors import Gone, InvalidRequest, NotFound
 from app.profile import EntityType, Profile, load_profile
+from app.records.assertions import Assertions
+from app.records.commits import Commits
 from app.records.document import document as document_of
 from app.records.graph import About, Graph
 from app.records.listing import Listing
@@ -59,6 +61,9 @@ class _Reading:
 
     def builder(self, lang: str, context: str | None) -> RecordBuilder:
         return RecordBuilder(self.graph, self.profile, self.names(lang), context)
+
+    def commits(self, lang: str) -> Commits:
+        return Commits(self.graph, self.names(lang), self.profile.base_iri)
 
     def record(self, iri: str, lang: str, context: str | None) -> bytes:
         """A record as JSON; the last few thousand are kept."""
@@ -147,6 +152,49 @@ def page(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> None
 def get(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> None:  # noqa: ARG001
     """The record of `iri`, any thing that has statements."""
     reply.write(_reading(cage, args).record(args["iri"], args["lang"], args["context"]))
+
+
+def provenance(
+    cage: Cage,
+    args: Mapping[str, Any],
+    body: bytes,  # noqa: ARG001
+    reply: Reply,
+) -> None:
+    """Who says what of `iri`: a line of JSON, then the record as `get` gives it.
+
+    The line: `fields` and `conflicts` (`Assertions`), and `generations`, the numbers of the commits
+    that changed it, the newest first.
+    """
+    reading, lang = _reading(cage, args), args["lang"]
+    node = _node(args["iri"])
+    record = reading.record(node.value, lang, args["context"])
+    found = reading.commits(lang)
+    said = Assertions(reading.graph, reading.profile, reading.names(lang), found, lang)
+    facts = {**said.of(node, reading.about(node)), "generations": found.numbers(node)}
+    reply.write(_json(facts) + b"\n" + record)
+
+
+def commits(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> None:  # noqa: ARG001
+    """The commits that changed `iri`, the newest first: `{"id", "name", "total", "items"}`.
+
+    At most `limit`, and only those before the generation `before` unless that is None. Raises
+    NotFound for what was never described; what was removed has a past.
+    """
+    reading, lang = _reading(cage, args), args["lang"]
+    node, before = _node(args["iri"]), args["before"]
+    found = reading.commits(lang)
+    numbers = found.numbers(node)
+    if not numbers and not reading.graph.has(node):
+        raise NotFound(f"Nothing is known about <{node.value}>.")
+    wanted = [number for number in numbers if before is None or number < before]
+    page = {
+        "id": node.value,
+        "name": reading.names(lang).of(node).text,
+        "total": len(numbers),
+        "items": [found.describe(number) for number in wanted[: args["limit"]]],
+        "more": len(wanted) > args["limit"],
+    }
+    reply.write(_json(page))
 
 
 def document(

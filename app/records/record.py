@@ -21,7 +21,7 @@ from typing import Any, TypeGuard
 
 import pyoxigraph as ox
 
-from app.profile import EntityType, Field, Part, Profile, Step
+from app.profile import EntityType, Field, Part, Profile
 from app.profile.json_schema import json_value
 from app.rdf.terms import RDF, XSD
 from app.records.graph import About, Graph, Node, Value
@@ -93,8 +93,6 @@ class _Building:
         self._own = f"{root.value}#"
         self._open: set[Node] = {root}
         self._embedded = 0
-        self._incoming: dict[ox.NamedNode, list[Value]] | None = None
-        self._is_hub = False
         self.seen: dict[Node, About] = {}
 
     def record(self, about: About) -> Json:
@@ -114,7 +112,7 @@ class _Building:
         rest[_TYPE] = [v for v in rest.get(_TYPE, ()) if not isinstance(v, ox.NamedNode)]
         for field in fields:
             if field.predicate is None:
-                values, cut = self._walk(node, field.path)
+                values, cut = self._graph.walk(node, field.path, MAX_DERIVED)
                 self._show(field, self._derived(field, values), shown, {})
                 if cut:
                     truncated.append(field.name)
@@ -131,24 +129,6 @@ class _Building:
             if values := rest[predicate]:
                 shown[predicate.value] = [self._expanded(v) for v in sorted(values, key=str)]
         return shown
-
-    def _walk(self, node: Node, path: tuple[Step, ...]) -> tuple[list[Value], bool]:
-        """`Graph.walk`, with all that refers to the entity read at once."""
-        if not path[0].inverse or node != self._root:
-            return self._graph.walk(node, path, MAX_DERIVED)
-        if self._incoming is None:
-            incoming = self._graph.incoming(node)
-            self._incoming, self._is_hub = incoming or {}, incoming is None
-        if self._is_hub:
-            return self._graph.walk(node, path, MAX_DERIVED)
-        found: dict[Value, None] = {}
-        cut = False
-        for start in self._incoming.get(path[0].predicate, ()):
-            if _is_node(start):
-                values, more = self._graph.walk(start, path[1:], MAX_DERIVED)
-                found.update(dict.fromkeys(values))
-                cut = cut or more
-        return list(found)[:MAX_DERIVED], cut or len(found) > MAX_DERIVED
 
     def _split(self, field: Field, values: Sequence[Value]) -> tuple[list[Value], list[Value]]:
         """The values that fit the field's form, and the others.
@@ -191,7 +171,7 @@ class _Building:
             return [self._embed(v, field.part) for v in nodes if _is_node(v)]
         literals = [v for v in values if isinstance(v, ox.Literal)]
         literals.sort(key=lambda v: _usual_first(field, v))
-        return [_plain(field, v) for v in literals]
+        return [plain(field, v) for v in literals]
 
     def _derived(self, field: Field, values: Sequence[Value]) -> Any:
         if field.kind == "text":
@@ -230,7 +210,7 @@ class _Building:
 
     def _expanded(self, value: Value) -> Json:
         if isinstance(value, ox.Literal):
-            return _expanded_literal(value)
+            return expanded(value)
         if isinstance(value, ox.NamedNode):
             fresh = value not in self._open and value not in self.seen
             return self._nested(value) if fresh and self._is_own(value) else {"@id": value.value}
@@ -274,12 +254,14 @@ def _id(node: Node) -> str:
     return node.value if isinstance(node, ox.NamedNode) else f"_:{node.value}"
 
 
-def _plain(field: Field, value: ox.Literal) -> Any:
+def plain(field: Field, value: ox.Literal) -> Any:
+    """A literal as a record shows it in this field."""
     usual = field.datatype or _STRING
-    return json_value(value) if value.datatype == usual else _expanded_literal(value)
+    return json_value(value) if value.datatype == usual else expanded(value)
 
 
-def _expanded_literal(value: ox.Literal) -> Json:
+def expanded(value: ox.Literal) -> Json:
+    """A literal in expanded JSON-LD form."""
     shown: Json = {"@value": value.value}
     if value.language is not None:
         shown["@language"] = value.language

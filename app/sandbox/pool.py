@@ -51,13 +51,15 @@ class Checkpoint:
 class Limits:
     """What one job may use: seconds from its arrival, and megabytes of address space.
 
-    After `slice_seconds` a job of the light lane counts as heavy.
+    After `slice_seconds` a job of the light lane counts as heavy. `advice` is what to do when it
+    needs more; unless given, what helps with a query.
     """
 
     seconds: float
     memory_mb: int
     lane: LaneName = "light"
     slice_seconds: float = 0.25
+    advice: str | None = None
 
 
 @dataclass(slots=True)
@@ -523,6 +525,7 @@ class _Run:
             error = AppError.from_dict(json.loads(payload))
             if type(error) is MemoryExceeded:
                 one.used_up = True
+                error = self._too_much()
             if type(error) is AppError:
                 log.error("job %s failed: %s", self._asked["job"], error)
             self._finish()
@@ -535,13 +538,16 @@ class _Run:
         one.used_up = True
         log.warning("worker ended with %s in job %s", code, self._asked["job"])
         if code in _SIGNALS_OF_MEMORY:
-            return MemoryExceeded(self._limits.memory_mb)
+            return self._too_much()
         if code == -signal.SIGALRM:
             return self._too_late()
         return WorkerDied(f"The worker ended with status {code}; try again.")
 
     def _too_late(self) -> DeadlineExceeded:
-        return DeadlineExceeded(self._limits.seconds)
+        return DeadlineExceeded(self._limits.seconds, advice=self._limits.advice)
+
+    def _too_much(self) -> MemoryExceeded:
+        return MemoryExceeded(self._limits.memory_mb, advice=self._limits.advice)
 
     def _finish(self) -> None:
         """The worker is free for others from here on."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 from pyoxigraph import BlankNode, NamedNode, Quad, Store
@@ -81,7 +81,7 @@ def entity_of(iri: NamedNode) -> NamedNode:
 
 
 class Touched:
-    """What a change touches, by graph: the subjects of its quads, and what these are parts of."""
+    """What a change touches: `nodes` by graph, with those that they are parts of."""
 
     def __init__(self, after: After, base_iri: str) -> None:
         self._after = after
@@ -89,7 +89,7 @@ class Touched:
         subjects: dict[GraphName, set[Subject]] = defaultdict(set)
         for quad in (*after.diff.added, *after.diff.removed):
             subjects[quad.graph_name].add(quad.subject)
-        self._nodes = {
+        self.nodes: Mapping[GraphName, set[Subject]] = {
             graph: _with_owners(after, found, graph, base_iri) for graph, found in subjects.items()
         }
 
@@ -97,7 +97,7 @@ class Touched:
         """The entities whose descriptions change, in any graph but one."""
         return {
             entity_of(node)
-            for graph, nodes in self._nodes.items()
+            for graph, nodes in self.nodes.items()
             for node in nodes
             if graph != without
             and isinstance(node, NamedNode)
@@ -112,7 +112,7 @@ class Touched:
         """
         return [
             set(_described(self._after, nodes, graph, self._base_iri))
-            for graph, nodes in self._nodes.items()
+            for graph, nodes in self.nodes.items()
             if graph != without
         ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.errors import DeadlineExceeded, InvalidRequest, MemoryExceeded, NotAcceptable
+from app.errors import InvalidRequest, NotAcceptable
 from app.rdf import media
 from app.sandbox.pool import Pool
 from app.submissions.gate import File, Rules
@@ -14,7 +14,6 @@ FORMATS = (media.JSON, media.HTML, media.TURTLE, media.JSON_LD, media.CSV)
 """What a report is offered in. The order is the server's preference."""
 
 _WRITTEN = frozenset({media.JSON, media.TURTLE, media.JSON_LD, media.CSV})
-_IN_PARTS = "Send the data in parts."
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +63,9 @@ class Checker:
             "language": language,
         }
         body = b"".join([*(file.data for file in files), shapes.data if shapes else b""])
-        try:
-            async with self._pool.job(
-                "submissions.report", args, body, limits=self._rules.limits
-            ) as result:
-                report = b"".join([chunk async for chunk in result])
-                facts = result.header
-        except DeadlineExceeded as error:
-            raise DeadlineExceeded(error.facts["seconds"], advice=_IN_PARTS) from None
-        except MemoryExceeded as error:
-            raise MemoryExceeded(error.facts["megabytes"], advice=_IN_PARTS) from None
+        async with self._pool.job(
+            "submissions.report", args, body, limits=self._rules.limits
+        ) as result:
+            report = b"".join([chunk async for chunk in result])
+            facts = result.header
         return Checked(facts["conforms"], facts["counts"], facts["generation"], report)

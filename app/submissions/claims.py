@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Iterable
 
 from pyoxigraph import NamedNode, Quad, Store
 
 from app.rdf.diff import Diff
 from app.rdf.naming import Naming, is_ours, partner_of
 from app.rdf.terms import LT, Subject
-from app.submissions.change import After, entity_of, is_part
+from app.submissions.change import After, Touched, entity_of, is_part
 
 CLAIMS = LT["claimsAbout"]
 
 
-def claims(after: After, store: Store, reserved: NamedNode, base_iri: str) -> Diff:
+def claims(
+    after: After, touched: Touched, store: Store, reserved: NamedNode, base_iri: str
+) -> Diff:
     """How the claims change in the reserved graph: `<dataset> lt:claimsAbout <entity>`.
 
     A dataset claims what it speaks of, if a dataset of another partner says what that is, and not
@@ -23,10 +25,12 @@ def claims(after: After, store: Store, reserved: NamedNode, base_iri: str) -> Di
     are not the dataset of a partner make no claims.
     """
     added, removed = set[Quad](), set[Quad]()
-    for graph, touched in _touched(after, base_iri).items():
-        partner = partner_of(graph.value, base_iri)
+    for graph, all_nodes in touched.nodes.items():
+        partner = partner_of(graph.value, base_iri) if isinstance(graph, NamedNode) else None
+        if partner is None or not isinstance(graph, NamedNode):
+            continue
         own = Naming(base_iri, partner, everywhere=False)
-        for entity, nodes in touched.items():
+        for entity, nodes in _by_entity(all_nodes, base_iri).items():
             claim = Quad(graph, CLAIMS, entity, reserved)
             speaks = any(next(after.about(node, None, graph), None) for node in nodes)
             if claim in store:
@@ -41,16 +45,13 @@ def claims(after: After, store: Store, reserved: NamedNode, base_iri: str) -> Di
     return Diff(frozenset(added), frozenset(removed))
 
 
-def _touched(after: After, base_iri: str) -> dict[NamedNode, dict[NamedNode, set[Subject]]]:
-    """Dataset → entity → itself and those of its fragments that the change touches."""
-    found: dict[NamedNode, dict[NamedNode, set[Subject]]] = defaultdict(dict)
-    for quad in (*after.diff.added, *after.diff.removed):
-        graph, subject = quad.graph_name, quad.subject
-        if not isinstance(graph, NamedNode) or partner_of(graph.value, base_iri) is None:
-            continue
-        if isinstance(subject, NamedNode) and not is_part(subject, base_iri):
-            entity = entity_of(subject)
-            found[graph].setdefault(entity, {entity}).add(subject)
+def _by_entity(nodes: Iterable[Subject], base_iri: str) -> dict[NamedNode, set[Subject]]:
+    """Entity → itself and its fragments."""
+    found: dict[NamedNode, set[Subject]] = {}
+    for node in nodes:
+        if isinstance(node, NamedNode) and not is_part(node, base_iri):
+            entity = entity_of(node)
+            found.setdefault(entity, {entity}).add(node)
     return found
 
 

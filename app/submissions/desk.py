@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 import secrets
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -233,15 +234,22 @@ class Desk:
         await self._jobs.submit(
             WORK, {"submission": one.id, "by": self._signed(who)}, job=job, owner=one.partner
         )
-        return await self._outcome(one.id, job)
+        decided = await self._outcome(one.id, job)
+        if decided.state in {State.REJECTED, State.WITHDRAWN}:
+            raise Conflict(
+                f"The submission is {decided.state}: somebody was faster.",
+                state=decided.state.value,
+            )
+        return decided
 
     async def reject(self, who: Principal, submission: str, reason: str) -> Submission:
         """Refuse what is in review; the sender is told the reason."""
         who.require(Role.CURATOR)
         one = await self._in_review(who, submission)
-        if not reason.strip() or len(reason) > _LONGEST_REASON:
+        control = any(unicodedata.category(c) == "Cc" and not c.isspace() for c in reason)
+        if not reason.strip() or len(reason) > _LONGEST_REASON or control:
             raise InvalidRequest(
-                f"Give a reason of 1 to {_LONGEST_REASON} characters; the sender reads it.",
+                f"Give a reason of 1 to {_LONGEST_REASON} characters of text; the sender reads it.",
                 field="reason",
             )
         return await self._decide(one, State.REJECTED, who, reason=reason)
@@ -315,7 +323,8 @@ class Desk:
         except AppError as error:
             if one.state is State.IN_REVIEW:
                 note = partial(self._register.note, one.id, problem=error.as_dict())
-                await asyncio.to_thread(note)
+                with contextlib.suppress(Conflict):  # it was decided meanwhile
+                    await asyncio.to_thread(note)
             else:
                 await self._refuse(one, error.as_dict())
             raise
@@ -329,42 +338,45 @@ class Desk:
         """The submission after its next steps, and how long each of these took."""
         source = await asyncio.to_thread(self._register.source, one)
         change = await asyncio.to_thread(self._change, one, source, one.id)
-        prepared = await self._gate.prepare(change, progress)
-        await asyncio.to_thread(self._keep, one, prepared)
-        failpoint("submission.validated")
-        prepared.refuse_violations()
+        keep = partial(self._keep, one.id)
         if not one.direct and by is None:
-            moved = await asyncio.to_thread(self._register.move, one.id, State.IN_REVIEW)
+            prepared = await self._gate.prepare(change, progress)
+            await asyncio.to_thread(keep, prepared)
+            prepared.refuse_violations()
+            waiting = State.IN_REVIEW if prepared else State.PUBLISHED  # nothing to review
+            moved = await asyncio.to_thread(self._register.move, one.id, waiting)
             failpoint("submission.waiting")
             return moved, prepared.seconds
         decided = {"decided_by": by} if by else {}
-        prepared, commit = await self._gate.append(
+        outcome = await self._gate.publish(
             change,
-            prepared,
+            on_prepared=keep,
             also=lambda session, generation: self._register.move_within(
                 session, one.id, State.PUBLISHED, generation=generation, **decided
             ),
             on_progress=progress,
         )
-        if commit is None:
+        if outcome.commit is None:
             move = partial(self._register.move, one.id, State.PUBLISHED, **decided)
             await asyncio.to_thread(move)
         failpoint("submission.published")
-        return await asyncio.to_thread(self._register.get, one.id), prepared.seconds
+        return await asyncio.to_thread(self._register.get, one.id), outcome.seconds
 
-    def _keep(self, one: Submission, prepared: Prepared) -> None:
+    def _keep(self, submission: str, prepared: Prepared) -> None:
         facts = {
             "statements": prepared.statements,
             "counts": prepared.report["counts"],
             "compared_with": prepared.generation,
             "added": prepared.added.count(b"\n"),
             "removed": prepared.removed.count(b"\n"),
+            "problem": None,  # it may have been refused before, on other grounds
             **self._register.keep_results(prepared.report, prepared.added, prepared.removed),
         }
-        if one.state is State.RECEIVED:
-            self._register.move(one.id, State.VALIDATED, **facts)
+        if self._register.get(submission).state is State.RECEIVED:
+            self._register.move(submission, State.VALIDATED, **facts)
         else:
-            self._register.note(one.id, **facts)
+            self._register.note(submission, **facts)
+        failpoint("submission.validated")
 
     # what a principal may send
 
@@ -395,11 +407,7 @@ class Desk:
             mode=asked.mode,
             dataset=dataset,
             graphs=asked.graphs if asked.graphs is None else tuple(targets),
-            names={
-                "partner": own,
-                "everywhere": who.may(Act.WRITE_ALL),
-                "scope": None if who.scope is None else sorted(who.scope),
-            },
+            names=who.naming.arguments(),
             force=asked.force,
             direct=who.trusted or who.may(Act.WRITE_ALL),
             expects=self._expectations(dataset, asked),
@@ -411,7 +419,13 @@ class Desk:
         """The graphs that are written, each with its account if it has one."""
         who.require(Role.PARTNER)
         if asked.graphs is None:
-            who.require(Role.ADMIN)
+            if not who.may(Act.ADMINISTER):
+                raise Forbidden(
+                    "This may change any graph: it clears them all, or names one by a variable. "
+                    "Name the graphs of your datasets instead; only administrators may do more.",
+                    needed=Role.ADMIN.value,
+                    role=who.role.value,
+                )
             return {}
         names: Sequence[str] = asked.graphs or ((asked.dataset,) if asked.dataset else ())
         return {name: self._target(who, name) for name in names}

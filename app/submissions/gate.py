@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 from sqlalchemy.orm import Session
 
 from app.database import utc_now
 from app.errors import Conflict, Invalid, InvalidRequest, PreconditionFailed
 from app.log import Commit, Draft, Log, MovedOn
+from app.rdf.naming import may_name_graph
 from app.sandbox.pool import Limits, Pool
 from app.store.node import Node
 from app.submissions.laps import Laps
@@ -38,6 +41,7 @@ class Rules:
     skolemize: bool
     max_bytes: int
     limits: Limits
+    union: bool = True
     ontology_dir: Path | None = None
     shapes_dir: Path | None = None
 
@@ -49,6 +53,7 @@ class Rules:
             "shapes": [str(path) for path in self.shapes],
             "skolemize": self.skolemize,
             "max_bytes": self.max_bytes,
+            "union": self.union,
             "ontology_dir": str(self.ontology_dir) if self.ontology_dir else None,
             "shapes_dir": str(self.shapes_dir) if self.shapes_dir else None,
         }
@@ -156,11 +161,15 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a change; `commit` is None when it changed nothing."""
+    """What became of a change; `commit` is None when it changed nothing.
+
+    `seconds` is how long each stage took.
+    """
 
     report: dict[str, Any]
     statements: int
     commit: Commit | None
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 class Gate:
@@ -171,6 +180,7 @@ class Gate:
         self._log = log
         self._node = node
         self._rules = rules
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @property
     def rules(self) -> Rules:
@@ -195,33 +205,52 @@ class Gate:
         change: Change,
         *,
         even_unchanged: bool = False,
+        on_prepared: Callable[[Prepared], None] | None = None,
+        also: Callable[[Session, int], None] | None = None,
         on_progress: Progress | None = None,
     ) -> Outcome:
         """Make a change, all of it or nothing.
 
         What changes nothing is no commit, unless `even_unchanged`: then one with an empty diff
-        records the source that was last seen.
+        records the source that was last seen. `on_prepared` hears, in a thread, what the change
+        comes to, each time that it is compared; `also` is done in the transaction of the commit,
+        with its generation, if there is one.
 
         Returns when the log has the commit and this node shows it. Raises Invalid with the report
         when a shape is violated, SyntaxRejected and the other refusals of the parser, NotYours,
         StillReferenced, PreconditionFailed, and Conflict if others publish faster than this can be
         compared. What it raises changed nothing.
         """
-        prepared = await self.prepare(change, on_progress)
-        prepared.refuse_violations()
-        prepared, commit = await self.append(
-            change, prepared, even_unchanged=even_unchanged, on_progress=on_progress
-        )
-        return Outcome(prepared.report, prepared.statements, commit)
+        async with self._alone(change):
+            for _ in range(_ATTEMPTS):
+                prepared = await self.prepare(change, on_progress)
+                if on_prepared:
+                    await asyncio.to_thread(on_prepared, prepared)
+                prepared.refuse_violations()
+                with contextlib.suppress(MovedOn):
+                    laps = Laps()
+                    commit = await self._append(change, prepared, even_unchanged, also, laps)
+                    seconds = {**prepared.seconds, **laps.seconds}
+                    return Outcome(prepared.report, prepared.statements, commit, seconds)
+        raise Conflict("Others publish at the same time; try again in a moment.")
+
+    @contextlib.asynccontextmanager
+    async def _alone(self, change: Change) -> AsyncIterator[None]:
+        """Wait for those who change the same datasets: comparing side by side, all but one lose."""
+        async with contextlib.AsyncExitStack() as locks:
+            for dataset in sorted({change.dataset, *(change.graphs or ())}):
+                await locks.enter_async_context(self._locks.setdefault(dataset, asyncio.Lock()))
+            yield
 
     async def prepare(self, change: Change, on_progress: Progress | None = None) -> Prepared:
         """Validate a change and compare it with the newest graph; nothing is published."""
-        self._refuse_reserved(change)
+        self._refuse_names((change.dataset, *(change.graphs or ())))
         head = await asyncio.to_thread(self._log.head)
         await asyncio.to_thread(self._refuse_unexpected, change)
         await self._node.reach(head)
         args = {**change.arguments(), "time": utc_now().strftime("%Y-%m-%dT%H:%M:%SZ")}
         header, body = await self._job("submissions.prepare", change.data, args, on_progress)
+        self._refuse_names(header["datasets"])  # an update makes up names while it runs
         added, removed = header["added_bytes"], header["removed_bytes"]
         entities = body[added + removed :].decode()
         return Prepared(
@@ -236,41 +265,33 @@ class Gate:
             seconds=header["seconds"],
         )
 
-    async def append(
+    async def _append(
         self,
         change: Change,
         prepared: Prepared,
-        *,
-        even_unchanged: bool = False,
-        also: Callable[[Session, int], None] | None = None,
-        on_progress: Progress | None = None,
-    ) -> tuple[Prepared, Commit | None]:
-        """Append a change as it was prepared, or prepared anew if what it rests on has moved on.
-
-        `also` is done in the transaction of the commit, with its generation; if there is nothing
-        to change, there is neither. See `publish`.
-        """
+        even_unchanged: bool,
+        also: Callable[[Session, int], None] | None,
+        laps: Laps,
+    ) -> Commit | None:
+        """Append a change as it was prepared; raises MovedOn if what it rests on has moved on."""
         for _ in range(_ATTEMPTS):
-            laps = Laps()
             head = await asyncio.to_thread(self._log.head)
             await asyncio.to_thread(self._refuse_unexpected, change)
             if await asyncio.to_thread(self._disturbed, prepared):
-                prepared = await self.prepare(change, on_progress)
-                prepared.refuse_violations()
-                continue
+                break
             if not prepared and not even_unchanged:
-                return prepared, None
+                return None
             draft = self._draft(change, prepared, head + 1)
             within = None if also is None else partial(_with_generation, also, head + 1)
             try:
                 commit = await asyncio.to_thread(self._log.append, draft, after=head, also=within)
             except MovedOn:
-                continue
+                continue  # by a commit that disturbs nobody, perhaps
             laps.lap("append")
             await self._node.reach(commit.generation)
             laps.lap("follow")
-            return replace(prepared, seconds={**prepared.seconds, **laps.seconds}), commit
-        raise Conflict("Others publish at the same time; try again in a moment.")
+            return commit
+        raise MovedOn
 
     def _refuse_unexpected(self, change: Change) -> None:
         for dataset, generation in change.expects.items():
@@ -279,12 +300,15 @@ class Gate:
                 raise PreconditionFailed(dataset, expected=generation, found=found)
 
     def _disturbed(self, prepared: Prepared) -> bool:
-        """Whether a commit since then touches the same datasets, or took away an entity.
+        """Whether a commit since then touches the same datasets, or an entity is taken away.
 
-        What other datasets add disturbs nobody; what they take away may be referred to here.
+        What another dataset adds disturbs only who takes away what it may refer to; what it takes
+        away may be referred to here.
         """
         return any(
-            commit.report.get("withdrawn") or not set(commit.datasets).isdisjoint(prepared.datasets)
+            prepared.withdrawn
+            or commit.report.get("withdrawn")
+            or not set(commit.datasets).isdisjoint(prepared.datasets)
             for commit in self._log.since(prepared.generation)
         )
 
@@ -323,15 +347,15 @@ class Gate:
             submission=change.submission,
         )
 
-    def _refuse_reserved(self, change: Change) -> None:
-        """What the service says of itself is written by the service."""
+    def _refuse_names(self, graphs: Iterable[str]) -> None:
+        """What the service says of itself is written by the service, under any spelling."""
         base, reserved = self._rules.base_iri, self._rules.reserved_graph
-        for name in (change.dataset, *(change.graphs or ())):
-            ours = name.startswith(base) and not name.startswith(f"{base}graph/")
-            if ours or name.split("#", maxsplit=1)[0] == reserved:
+        for name in graphs:
+            if name == reserved or not may_name_graph(name, base):
+                why = "belongs to the service itself" if name == reserved else "names no graph here"
                 raise InvalidRequest(
-                    f"<{name}> belongs to the service itself; a dataset's IRI begins with "
-                    f"{base}graph/ and the name of its partner.",
+                    f"<{name[:200]}> {why}; a dataset's IRI is {base}graph/ and the names of its "
+                    "partner and itself, in small letters, digits and hyphens.",
                     field="dataset",
                 )
 

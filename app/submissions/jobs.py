@@ -10,6 +10,7 @@ from pyoxigraph import BlankNode, Literal, NamedNode, Quad, Triple
 
 from app.errors import InvalidRequest, PayloadTooLarge
 from app.rdf import media
+from app.rdf.diff import from_n_quads
 from app.rdf.parsing import unpacked
 from app.rdf.serialising import serialise
 from app.rdf.skolem import skolemise
@@ -23,6 +24,7 @@ from app.submissions.judging import exact_findings, findings, profile
 from app.submissions.lines import Source
 from app.submissions.preparing import Preparation
 from app.submissions.report import localised
+from app.submissions.wording import Wording
 
 
 def describe(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> None:  # noqa: ARG001
@@ -65,7 +67,8 @@ def prepare(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> N
     - `mode`, `dataset` (name of the target graph; None for an update), `time` (for tombstones)
     - `files` as for `report`; `body` is one after the other, and together they are one graph.
       `replace`: the dataset will be this; `merge`: it will say this too; `remove`: no longer
-    - `update`: `body` is SPARQL, which may change `graphs` (None: all but the reserved one)
+    - `update`: `body` is SPARQL, which may change `graphs` (None: all but the reserved one); with
+      `union` its patterns see all graphs together
     - `patch`: `body` is `added_bytes` of N-Quads to add, then those to remove, of which only the
       quads of `datasets` count
     - `names`: what may be minted (`Naming.arguments`); None checks nothing
@@ -81,6 +84,24 @@ def prepare(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> N
     refusals of the parser.
     """
     Preparation(cage, args, body).run(reply)
+
+
+def explain_diff(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> None:
+    """A change in plain words, as JSON in `language`; `body` is added, then removed N-Quads.
+
+    `added_bytes` says where the removed begin; `offset` and `limit` which entities are told, in
+    the order of their IRIs. Counts are of statements that are not the service's own. A field has
+    its JSON name, in parts after a dot, or, where the profile has none, the IRI of the predicate.
+    """
+    at = args["added_bytes"]
+    wording = Wording(
+        profile(cage, args),
+        cage.store,
+        {"added": from_n_quads(body[:at]), "removed": from_n_quads(body[at:])},
+        base_iri=args["base_iri"],
+        language=args["language"],
+    )
+    reply.write(_json(wording.page(args["offset"], args["limit"])))
 
 
 def report(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> None:
@@ -128,8 +149,7 @@ def _written(result: dict[str, Any], found: Findings, args: Mapping[str, Any]) -
     if args["format"] == media.CSV:
         data = table(result).encode("utf-8", "replace")
     elif args["format"] == media.JSON:
-        text = json.dumps(result, ensure_ascii=False, separators=(",", ":"))
-        data = text.encode("utf-8", "replace")
+        data = _json(result)
     else:
         data = serialise(found.standard(), args["format"])
     if len(data) > args["max_bytes"]:
@@ -139,6 +159,11 @@ def _written(result: dict[str, Any], found: Findings, args: Mapping[str, Any]) -
             limit=args["max_bytes"],
         )
     return data
+
+
+def _json(value: Any) -> bytes:
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "replace")
 
 
 def _only_dataset(quads: Iterable[Quad]) -> NamedNode:

@@ -5,33 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pyoxigraph import NamedNode, Quad, Store
+from pyoxigraph import NamedNode, Store
 
 from app.errors import NotYours
 from app.rdf.naming import Naming
 from app.rdf.skolem import GENID
-from app.rdf.terms import AS, GraphName, type_
+from app.rdf.terms import AS, GraphName, Subject, type_
 from app.submissions.lines import Source, first_lines
 
 _MOST_SHOWN = 20
 
 
 def refuse_names_of_others(
-    naming: Naming, quads: Iterable[Quad], store: Store, sources: Sequence[Source] = ()
+    naming: Naming,
+    spoken_of: Iterable[tuple[Subject, GraphName]],
+    store: Store,
+    sources: Sequence[Source] = (),
 ) -> None:
-    """Raise NotYours if `quads` are to be said of things that may be neither minted nor claimed.
+    """Raise NotYours if anything is to be said of things that may be neither minted nor claimed.
 
-    What may not be minted may be spoken of if it is an entity that exists. `quads` stand in the
-    graph that they are meant for; `sources` are searched for the lines of what is refused.
+    What may not be minted may be spoken of if it is an entity that exists, and no partner: what
+    these are is said by their accounts. `spoken_of` are the things, each with the graph that is to
+    hold it; `sources` are searched for the lines of what is refused.
     """
-    asked = {
-        (quad.subject, quad.graph_name) for quad in quads if isinstance(quad.subject, NamedNode)
-    }
     refused = sorted(
         {
             subject.value
-            for subject, graph in asked
-            if not naming.may_mint(subject.value)
+            for subject, graph in set(spoken_of)
+            if isinstance(subject, NamedNode)
+            and not naming.may_mint(subject.value)
             and not _exists(store, subject, naming.base_iri)
             and not _is_kept(store, subject, graph, naming.base_iri)
         }
@@ -45,7 +47,8 @@ def refuse_names_of_others(
 
 
 def _exists(store: Store, subject: NamedNode, base_iri: str) -> bool:
-    if not subject.value.startswith(f"{base_iri}id/"):
+    entities = f"{base_iri}id/"
+    if not subject.value.startswith(entities) or subject.value.startswith(f"{entities}partner/"):
         return False
     types = store.quads_for_pattern(subject, type_, None, None)
     return any(quad.object != AS["Tombstone"] for quad in types)

@@ -24,6 +24,7 @@ from app.submissions.laps import Laps
 from app.submissions.lines import Source
 from app.submissions.ownership import refuse_names_of_others
 from app.submissions.references import is_mark, refuse_dangling, tombstones, withdrawn
+from app.submissions.updating import updated
 
 _NOTHING = Diff(frozenset(), frozenset())
 
@@ -72,7 +73,7 @@ class Preparation:
         diff = _together(
             sent.diff,
             self._description(),
-            claims(after, self._store, self._reserved, self._base_iri),
+            claims(after, touched, self._store, self._reserved, self._base_iri),
             tombstones(gone, sent.diff, self._store, self._reserved, self._args["time"]),
         )
         added, removed = to_n_quads(diff.added), to_n_quads(diff.removed)
@@ -124,12 +125,11 @@ class Preparation:
         return _Sent(self._net((), self._placed(quads)), len(quads), sources)
 
     def _updated(self) -> _Sent:
-        from app.submissions.updating import updated  # noqa: PLC0415 -- only where it is needed
-
-        text, graphs = self._body.decode(), self._args["graphs"]
-        before, after = updated(self._cage, text, self._base_iri, graphs)
+        args, text = self._args, self._body.decode()
+        union = args.get("union", False)
+        before, after = updated(self._cage, text, self._base_iri, args["graphs"], union=union)
         diff = Diff.between(before, after)
-        self._refuse_names_of_others(diff.added)
+        self._refuse_names_of_others((quad.subject, quad.graph_name) for quad in diff.added)
         by_graph: dict[GraphName, list[Quad]] = defaultdict(list)
         for quad in diff.added:
             by_graph[quad.graph_name].append(quad)
@@ -148,7 +148,11 @@ class Preparation:
             for part in (self._body[:at], self._body[at:])
         )
         # what stood for blank nodes is the service's own work, and comes back as it was
-        self._refuse_names_of_others(q for q in added if not is_part(q.subject, self._base_iri))
+        self._refuse_names_of_others(
+            (quad.subject, quad.graph_name)
+            for quad in added
+            if not is_part(quad.subject, self._base_iri)
+        )
         return _Sent(self._net(added, removed - added), len(added) + len(removed))
 
     def _is_meant(self, quad: Quad, datasets: Collection[GraphName]) -> bool:
@@ -164,14 +168,15 @@ class Preparation:
         quads = reading.quads(sources, self._base_iri)
         statements = reading.statements(quads, args["dataset"], self._base_iri)
         if args["mode"] != "remove":  # who only takes away brings nothing into the world
-            self._refuse_names_of_others(_moved(statements, self._target), sources)
+            spoken_of = ((quad.subject, self._target) for quad in statements)
+            self._refuse_names_of_others(spoken_of, sources)
         return statements, sources
 
     def _refuse_names_of_others(
-        self, quads: Iterable[Quad], sources: Sequence[Source] = ()
+        self, spoken_of: Iterable[tuple[Subject, GraphName]], sources: Sequence[Source] = ()
     ) -> None:
         if self._naming is not None:
-            refuse_names_of_others(self._naming, quads, self._store, sources)
+            refuse_names_of_others(self._naming, spoken_of, self._store, sources)
 
     def _net(self, added: Iterable[Quad], removed: Iterable[Quad]) -> Diff:
         return Diff(

@@ -187,26 +187,20 @@ class Register:
 
     def move_within(self, session: Session, submission: str, to: State, **facts: Any) -> None:
         """The same as a part of another transaction."""
-        before = [state.value for state in State if to in TRANSITIONS[state]]
-        # The condition is in the statement: of two who decide at once, one finds it decided.
-        changed = session.execute(
-            update(SubmissionRow)
-            .where(SubmissionRow.id == submission, SubmissionRow.state.in_(before))
-            .values(state=to.value, changed_at=utc_now(), **facts),
-            execution_options={"synchronize_session": False},
-        )
-        if changed.rowcount != 1:  # type: ignore[attr-defined]
+        before = [state for state in State if to in TRANSITIONS[state]]
+        moved = {"state": to.value, "changed_at": utc_now()}
+        if not _changed(session, submission, before, {**facts, **moved}):
             state = _row(session, submission).state
             raise Conflict(
                 f"The submission is {state}; it cannot become {to} any more.", state=state
             )
 
     def note(self, submission: str, **facts: Any) -> None:
-        """Keep facts about a submission without changing its state."""
+        """Keep facts about a submission that is not decided yet; raises Conflict if it is."""
         with self._database.session() as session:
-            row = _row(session, submission)
-            for name, value in facts.items():
-                setattr(row, name, value)
+            if not _changed(session, submission, [one for one in State if not one.final], facts):
+                state = _row(session, submission).state
+                raise Conflict(f"The submission is {state} already.", state=state)
             session.commit()
 
     def keep_results(
@@ -256,6 +250,21 @@ def _row(session: Session, submission: str) -> SubmissionRow:
     if row is None:
         raise NotFound(f"There is no submission {submission[:40]!r}.")
     return row
+
+
+def _changed(
+    session: Session, submission: str, before: Sequence[State], values: Mapping[str, Any]
+) -> bool:
+    """Change a submission if it is in one of these states."""
+    # The condition is in the statement: of two who decide at once, one finds it decided.
+    done = session.execute(
+        update(SubmissionRow)
+        .where(SubmissionRow.id == submission)
+        .where(SubmissionRow.state.in_([state.value for state in before]))
+        .values(**values),
+        execution_options={"synchronize_session": False},
+    )
+    return bool(done.rowcount)  # type: ignore[attr-defined]
 
 
 def _plain(value: Any) -> Any:

@@ -12,6 +12,7 @@ import contextlib
 import errno
 import os
 import shutil
+import traceback
 from collections.abc import Collection, Iterator
 from itertools import zip_longest
 from pathlib import Path
@@ -88,6 +89,13 @@ def _copy(checkpoint: Path) -> Iterator[Path]:
             copy(file, folder / file.name)
         with walls.limited_files(_MOST_WRITTEN_MB):
             yield folder
+    except BaseException as error:
+        # The engine holds its files until nothing refers to the store, and these frames do.
+        raised: BaseException | None = error
+        while raised is not None:
+            traceback.clear_frames(raised.__traceback__)
+            raised = raised.__context__
+        raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -18,6 +18,7 @@ from app.errors import AppError, Gone, InvalidRequest, NotAcceptable, NotFound
 from app.pages import Pages
 from app.profile import load_profile
 from app.rdf.media import HTML, JSON, negotiate
+from app.records.history import HistoryPage
 from app.records.service import Records
 from app.settings import Settings
 
@@ -52,10 +53,53 @@ class InProcess:
         return reply.getvalue()
 
 
+class OneChange:
+    """A past that is the same for everything: the second of two commits changed three fields."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+
+    async def page(
+        self, iri: str, *, lang: str = "en", limit: int = 10, before: int | None = None
+    ) -> HistoryPage:
+        try:
+            name = str((await self._records.get(iri, lang=lang))["name"])
+        except Gone:
+            name = "gone"
+        item = {
+            "generation": 1234 if before is None else 1,
+            "commit": f"{BASE}commit/2",
+            "time": "2026-03-01T12:30:00Z",
+            "datasets": [
+                {"id": f"{BASE}graph/a/one", "name": "One", "url": "/datasets/lifetec/real"}
+            ],
+            "partner": {
+                "id": f"{BASE}id/partner/a",
+                "name": "A <b>",
+                "url": "/organisations/plain",
+            },
+            "licence": "http://creativecommons.org/licenses/by/4.0/",
+            "submission": None,
+            "change": "changed",
+            "fields": [
+                {
+                    "field": "homepage",
+                    "label": "homepage",
+                    "added": ["javascript:alert(1)"],
+                    "removed": ["<script>alert(1)</script>"],
+                    "added_total": 1,
+                    "removed_total": 9,
+                }
+            ],
+        }
+        return HistoryPage(iri, name, 2, [item], 1234 if before is None else None)
+
+
 def make_app(store: ox.Store, settings: Settings) -> FastAPI:
     profile = load_profile(settings.ontology_dir, settings.shapes_dir, settings.base_iri)
     records = Records(InProcess(store), profile, f"{settings.public_url}/context.jsonld")
-    pages = Pages(records, profile, settings, source_url="https://example.org/source")
+    source = "https://example.org/source"
+    pages = Pages(records, OneChange(records), profile, settings, source_url=source)
     app = FastAPI(openapi_url=None)
     app.include_router(pages.router)
     app.add_route("/sparql", pages.sparql_page)

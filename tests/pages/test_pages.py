@@ -25,13 +25,22 @@ PAGES = [
     "/datasets/lifetec/example",
     "/resource?iri=https%3A%2F%2Fforeign.example%2Fthing",
     "/scheme/kind",
+    "/organisations/plain/history",
+    "/organisations/gone/history",
+    "/resource/history?iri=https%3A%2F%2Fforeign.example%2Fthing&before=9",
     "/ontology",
     "/profile",
     "/shapes",
     "/sparql",
     "/docs",
 ]
-BROKEN = {"/organisations/none": 404, "/organisations/gone": 410, "/organisations?offset=x": 400}
+BROKEN = {
+    "/organisations/none": 404,
+    "/organisations/gone": 410,
+    "/organisations?offset=x": 400,
+    "/organisations/none/history": 404,
+    "/organisations/plain/history?before=x": 400,
+}
 ENTITY = "/organisations/plain"
 IRI = "https://w3id.org/lifetec/id/organisation/plain"
 
@@ -86,7 +95,8 @@ async def test_every_internal_link_leads_somewhere(client: httpx.AsyncClient) ->
                 continue
             seen.add(address)
             reply = await client.get(address, follow_redirects=True)
-            assert reply.status_code == 200, f"{path} → {link}: {reply.status_code}"
+            expected = BROKEN.get(address, 200)
+            assert reply.status_code == expected, f"{path} → {link}: {reply.status_code}"
     assert len(seen) > 40
 
 
@@ -326,3 +336,35 @@ async def test_static_files_are_kept_forever_by_their_digest(client: httpx.Async
     assert "immutable" not in (await client.get(style.partition("?")[0])).headers["cache-control"]
     assert (await client.get("/static/../router.py")).status_code == 404
     assert (await client.get("/static/%2e%2e/router.py")).status_code == 404
+
+
+async def test_a_record_and_a_tombstone_lead_to_their_history(page: Callable[..., Any]) -> None:
+    for path, status in (("/organisations/plain", 200), ("/organisations/gone", 410)):
+        found = await page(f"{path}?lang=nl", status)
+        links = [a for tag, a in found.elements if tag == "a" and "/history" in a.get("href", "")]
+        assert [(a["href"], a["rel"]) for a in links] == [(f"{path}/history?lang=nl", "nofollow")]
+
+
+async def test_a_history_shows_what_changed_and_leads_to_older_changes(
+    client: httpx.AsyncClient, page: Callable[..., Any]
+) -> None:
+    text = (await client.get(f"{ENTITY}/history?lang=de")).text
+    assert "<del>&lt;script&gt;alert(1)&lt;/script&gt;</del>" in text
+    assert "<ins>javascript:alert(1)</ins>" in text
+    assert "1.\u00a0März 2026" in text
+    assert "CC BY 4.0" in text
+    assert "noch 8" in text or "8 weitere" in text
+    found = await page(f"{ENTITY}/history?lang=de")
+    older = [a["href"] for tag, a in found.elements if tag == "a" and "next" in a.get("rel", "")]
+    assert older == [f"{ENTITY}/history?before=1234&lang=de"]
+    last = await page(older[0])
+    assert not [a for tag, a in last.elements if tag == "a" and "next" in a.get("rel", "")]
+
+
+async def test_programs_are_led_from_a_history_to_the_api(client: httpx.AsyncClient) -> None:
+    headers = {"Accept": "application/json"}
+    reply = await client.get(f"{ENTITY}/history?before=7", headers=headers)
+    assert reply.status_code == 303
+    assert reply.headers["location"] == f"/api/v1{ENTITY}/history?before=7"
+    reply = await client.get("/resource/history?iri=urn:x&lang=nl", headers=headers)
+    assert reply.headers["location"] == "/api/v1/resource/history?iri=urn%3Ax&lang=nl"

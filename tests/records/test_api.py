@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,21 +14,22 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from app.api.records import describe_records, preferred_language, records_router
+from app.api.history import history_router
+from app.api.history_openapi import describe_history
+from app.api.readings import preferred_language
+from app.api.records import describe_records, records_router
+from app.database import Database
 from app.errors import AppError
 from app.profile.context import json_ld_context
+from app.records.history import History
 from app.records.service import Records
 from app.settings import Settings
 from tests.profile.samples import BASE, sample_profile, sample_store
 from tests.records.direct import DirectRunner
+from tests.records.past import Past
 
 PROFILE = sample_profile()
 PUBLIC = "http://127.0.0.1:8000"
-
-
-@pytest.fixture
-def runner() -> DirectRunner:
-    return DirectRunner(sample_store())
 
 
 class Client:
@@ -61,12 +64,26 @@ class Client:
 
 
 @pytest.fixture
-def client(runner: DirectRunner) -> Client:
+def past(tmp_path: Path) -> Past:
+    past = Past(Database(f"sqlite:///{tmp_path / 'lifetec.db'}"), tmp_path, sample_store())
+    for name in ("Newcomer", "Late", "Newest"):
+        past.replace("lifetec/new", f':organisation\\/new skos:prefLabel "{name}"@en .')
+    return past
+
+
+@pytest.fixture
+def runner(past: Past) -> DirectRunner:
+    return DirectRunner(past.store)
+
+
+@pytest.fixture
+def client(runner: DirectRunner, past: Past) -> Client:
     app = FastAPI()
+    settings = Settings.model_validate({"public_url": PUBLIC})
     records = Records(runner, PROFILE, f"{PUBLIC}/context.jsonld")
-    app.include_router(
-        records_router(records, PROFILE, Settings.model_validate({"public_url": PUBLIC}))
-    )
+    history = History(runner, past.log, PROFILE, f"{PUBLIC}/context.jsonld")
+    app.include_router(history_router(history, PROFILE, settings))
+    app.include_router(records_router(records, history, PROFILE, settings))
 
     async def as_json(_: Request, error: Exception) -> Response:
         assert isinstance(error, AppError)
@@ -251,6 +268,75 @@ def test_head_is_get_without_a_body(client: Client, path: str) -> None:
     head, get = client.head(path), client.get(path)
     assert head.status_code == get.status_code == 200
     assert head.headers["etag"] == get.headers["etag"]
+
+
+def test_a_history_pages_through_commits(client: Client) -> None:
+    url, seen = "/api/v1/organisations/new/history?limit=2&lang=en", []
+    while url:
+        answer = client.get(url)
+        body = answer.json()
+        assert body["total"] == 3
+        assert ("link" in answer.headers) == (body["next"] is not None)
+        seen += [(one["generation"], one["fields"][0]["added"]) for one in body["items"]]
+        url = (body["next"] or "").removeprefix(PUBLIC)
+    assert seen == [(3, ["Newest (en)"]), (2, ["Late (en)"]), (1, ["Newcomer (en)"])]
+
+
+def test_any_thing_has_a_history_by_its_iri(client: Client) -> None:
+    by_iri = client.get("/api/v1/resource/history", {"iri": f"{BASE}id/organisation/new"})
+    assert by_iri.json()["items"] == client.get("/api/v1/organisations/new/history").json()["items"]
+
+
+@pytest.mark.parametrize(
+    ("url", "slug"),
+    [
+        ("/api/v1/resource/history", "invalid-request"),
+        ("/api/v1/resource/history?iri=nonsense", "invalid-request"),
+        ("/api/v1/organisations/nobody/history", "not-found"),
+        ("/api/v1/organisations/new/history?limit=51", "invalid-request"),
+        ("/api/v1/organisations/new/history?before=x", "invalid-request"),
+        ("/api/v1/organisations/new/history?lang=xx", "invalid-request"),
+        ("/api/v1/organisations/new/history?offset=1", "invalid-request"),
+        ("/api/v1/organisations/new?provenance=perhaps", "invalid-request"),
+    ],
+)
+def test_what_a_history_cannot_be_asked(client: Client, url: str, slug: str) -> None:
+    answer = client.get(url)
+    assert (answer.status_code, answer.json()["slug"]) == (400, slug)
+
+
+@pytest.mark.parametrize(
+    "url", ["/api/v1/organisations/new/history", "/api/v1/organisations/new?provenance=true"]
+)
+def test_the_past_has_an_etag_too(client: Client, url: str) -> None:
+    first = client.get(url)
+    again = client.get(url, headers={"If-None-Match": first.headers["etag"]})
+    assert (first.status_code, again.status_code) == (200, 304)
+
+
+def test_provenance_is_told_on_request(client: Client) -> None:
+    without = client.get("/api/v1/organisations/new").json()
+    whole = client.get("/api/v1/organisations/new?provenance=true").json()
+    (name,) = whole["provenance"]["fields"][0]["values"]
+    assert name["asserted_by"][0]["since"]["generation"] == 3
+    assert {key: value for key, value in whole.items() if key != "provenance"} == without
+    by_iri = client.get(f"/api/v1/resource?iri={BASE}id/organisation/new&provenance=true").json()
+    assert by_iri == whole
+
+
+def test_openapi_describes_the_past() -> None:
+    openapi = describe_records({"openapi": "3.1.0", "paths": {}}, PROFILE)
+    openapi = describe_history(openapi, PROFILE)
+    record = openapi["paths"]["/api/v1/organisations/{slug}"]["get"]
+    assert "provenance" in {one.get("name") for one in record["parameters"]}
+    history = openapi["paths"]["/api/v1/organisations/{slug}/history"]["get"]
+    names = [one.get("name") or one["$ref"].rpartition("/")[2] for one in history["parameters"]]
+    assert names == ["slug", "lang", "limit", "before"]
+    assert "410" not in history["responses"]
+    identifiers = [one["get"]["operationId"] for one in openapi["paths"].values()]
+    assert len(identifiers) == len(set(identifiers))
+    used = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(openapi)))
+    assert used <= openapi["components"]["schemas"].keys()
 
 
 def test_openapi_describes_every_type() -> None:

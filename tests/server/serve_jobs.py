@@ -12,15 +12,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from app import main
 from app.console import read_settings
 from app.errors import Invalid
 from app.jobs import Jobs, Progress
-from app.main import create_app
 from app.service import Service
 
 
@@ -56,16 +55,10 @@ def serve() -> None:
     settings = read_settings()
     service = Service(settings, serving=True)
     works = Works(service.jobs, settings.data_dir)
-    front = create_app(settings, service)
+    front = main.create_app(settings, service)
     submit = Route("/test/jobs/{id}", works.submit, methods=["POST"])
     front.framework.router.routes.insert(0, submit)
-    uvicorn.run(
-        front,
-        host=settings.host,
-        port=settings.port,
-        log_level="warning",
-        timeout_graceful_shutdown=5,
-    )
+    main.serve(front, settings)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -166,6 +167,21 @@ class Bench:
         body = prepared.patch[at:] + prepared.patch[:at]
         more = {"added_bytes": len(body) - at, "datasets": list(datasets), "files": [], **more}
         return self.send(body, mode="patch", **more)
+
+    def explain(
+        self, prepared: Prepared, language: str = "en", *, offset: int = 0, limit: int = 50
+    ) -> dict[str, Any]:
+        """The change in plain words."""
+        args = {
+            **self._rules,
+            "added_bytes": prepared.header["added_bytes"],
+            "language": language,
+            "offset": offset,
+            "limit": limit,
+        }
+        job = self.pool.run("submissions.explain_diff", args, prepared.patch, limits=LIMITS)
+        explained: dict[str, Any] = json.loads(self._runner.run(job))
+        return explained
 
     async def _prepare(self, args: dict[str, Any], body: bytes) -> Prepared:
         async with self.pool.job("submissions.prepare", args, body, limits=LIMITS) as result:

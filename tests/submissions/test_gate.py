@@ -23,6 +23,7 @@ from app.errors import (
     Invalid,
     InvalidRequest,
     PayloadTooLarge,
+    StillReferenced,
     SyntaxRejected,
 )
 from app.log import Commit, Draft, Log
@@ -33,8 +34,9 @@ from app.store.check import check_all
 from app.store.embedded import MemoryStore, reserved_graph
 from app.store.node import StoreNode
 from app.submissions.checking import Checker
-from app.submissions.gate import Change, File, Gate, Outcome, Rules
+from app.submissions.gate import Change, File, Gate, Outcome, Prepared, Rules
 from app.submissions.seed import Seed
+from app.submissions.states import Mode
 
 BASE = "https://example.org/"
 ONE, TWO = f"{BASE}graph/partner/one", f"{BASE}graph/partner/two"
@@ -380,6 +382,45 @@ def test_a_publication_that_was_overtaken_is_compared_again(tmp_path: Path) -> N
         database.close()
 
     run(tmp_path, test)
+
+
+def test_what_is_taken_away_may_be_referred_to_by_what_came_meanwhile(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        await house.publish(THING, ONE)
+        loop = asyncio.get_running_loop()
+        refers = house.publish("<id/thing/b> a e:Thing ; e:name 'B' ; e:near <id/thing/a> .", TWO)
+
+        def overtaken(_: Prepared) -> None:
+            asyncio.run_coroutine_threadsafe(refers, loop).result(30)
+
+        nothing = Change.of_file(ONE, AUTHOR, LICENCE, File(None, media.TURTLE, b""))
+        with pytest.raises(StillReferenced):
+            await house.gate.publish(nothing, on_prepared=overtaken)
+        assert (len(house.quads(ONE)), len(house.quads(TWO))) == (2, 3)
+
+    run(tmp_path, test)
+
+
+def test_changes_of_one_dataset_are_compared_one_after_the_other(tmp_path: Path) -> None:
+    """Side by side all but one would be compared for nothing, some of them again and again."""
+    compared: list[int] = []
+
+    async def test(house: House) -> None:
+        def merge(number: int) -> Change:
+            thing = f"{PREFIXES}<id/thing/{number}> a e:Thing ; e:name '{number}' ."
+            file = File(None, media.TURTLE, thing.encode())
+            return Change.of_file(ONE, AUTHOR, LICENCE, file, mode=Mode.MERGE)
+
+        def note(prepared: Prepared) -> None:
+            compared.append(prepared.generation)
+
+        await asyncio.gather(
+            *(house.gate.publish(merge(number), on_prepared=note) for number in range(6))
+        )
+        assert len(house.quads()) == 12
+
+    run(tmp_path, test)
+    assert compared == [0, 1, 2, 3, 4, 5]
 
 
 def test_two_publications_at_once_both_arrive(tmp_path: Path) -> None:

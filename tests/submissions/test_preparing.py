@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from pyoxigraph import NamedNode, Quad
+from pyoxigraph import NamedNode, Quad, RdfFormat, Store, parse
 
 from app.errors import InvalidRequest, NotYours, PayloadTooLarge, StillReferenced, SyntaxRejected
 from app.rdf import media
+from app.sandbox.worker import Cage
+from app.submissions.preparing import Preparation
 from tests.submissions.preparing import (
     BASE,
     DEFAULT,
@@ -19,8 +21,10 @@ from tests.submissions.preparing import (
     PREFIXES,
     RESERVED,
     THIRD,
+    TIME,
     TWO,
     Bench,
+    Prepared,
     bench,
 )
 
@@ -165,6 +169,75 @@ def test_a_reference_to_what_the_same_change_removes_is_wrong(empty: Bench) -> N
     assert not done.conforms
     empty.lay({ONE: A, OTHER: X})
     assert empty.send(A + "<id/thing/demo-a> e:near <id/thing/other-x> .").conforms
+
+
+# what an update does
+
+SPARQL = f"BASE <{BASE}> PREFIX e: <http://example.org/> "
+
+
+def update(bench: Bench, text: str, *graphs: str, **more: Any) -> Prepared:
+    named = list(graphs) or None
+    body = (SPARQL + text).encode()
+    return bench.send(body, mode="update", dataset=None, files=[], graphs=named, **more)
+
+
+def test_an_update_is_its_net_change(empty: Bench) -> None:
+    empty.lay({ONE: A + B, TWO: A, OTHER: X})
+    text = """WITH <graph/demo/one> DELETE { ?t e:name ?n } INSERT { ?t e:name "New" ; e:of [] }
+      WHERE { ?t e:name ?n FILTER (?n = "A") } ;
+      INSERT DATA { GRAPH <graph/demo/two> { <id/thing/demo-a> e:note "n" } }"""
+    done = update(empty, text, ONE, TWO)
+    assert (done.conforms, done.header["datasets"], done.header["statements"]) == (
+        True,
+        [ONE, TWO],
+        4,
+    )
+    assert done.said(TWO) == ({'id/thing/demo-a note "n"'}, set())
+    assert done.said(ONE)[1] == {'id/thing/demo-a name "A"'}
+    merged = empty.send("<id/thing/demo-a> e:of [] .", mode="merge")
+    assert merged.added < done.added  # a blank node gets the same name by either door
+    assert done.changed == (f"{BASE}id/thing/demo-a",)
+    assert not update(empty, "INSERT DATA {}", ONE).header["datasets"]
+
+
+def test_an_update_is_judged_graph_by_graph(empty: Bench) -> None:
+    empty.lay({ONE: A, TWO: A})
+    apart = """INSERT DATA { GRAPH <graph/demo/one> { <id/thing/demo-a> e:name "x"@en }
+                             GRAPH <graph/demo/two> { <id/thing/demo-a> e:name "y"@en } }"""
+    assert update(empty, apart, ONE, TWO).conforms
+    assert not update(empty, apart.replace("demo/two", "demo/one"), ONE).conforms
+    assert not update(
+        empty, "DELETE WHERE { GRAPH <graph/demo/one> { ?t e:name ?n } }", ONE
+    ).conforms
+
+
+def test_an_update_can_change_inside_a_blank_node(empty: Bench) -> None:
+    empty.apply(empty.send(PARTS))
+    text = """WITH <graph/demo/one> DELETE { ?p e:size 1 } INSERT { ?p e:size 5 }
+      WHERE { ?p e:size 1 }"""
+    done = update(empty, text, ONE)
+    assert (done.conforms, len(done.added), len(done.removed)) == (True, 1, 1)
+    assert done.changed == (f"{BASE}id/thing/demo-a",)
+
+
+def test_an_update_follows_the_same_rules(empty: Bench) -> None:
+    empty.lay({ONE: A, OTHER: X + "<id/thing/other-x> e:near <id/thing/demo-a> ."})
+    with pytest.raises(NotYours):
+        update(empty, "INSERT DATA { GRAPH <graph/demo/one> { <id/thing/other-n> e:n 1 } }", ONE)
+    with pytest.raises(StillReferenced):
+        update(empty, "DROP GRAPH <graph/demo/one>", ONE)
+    with pytest.raises(SyntaxRejected):
+        update(empty, "INSERT nonsense", ONE)
+    speak = "INSERT DATA { GRAPH <graph/demo/one> { <id/thing/other-x> e:note 'n' } }"
+    assert claims(update(empty, speak, ONE).added) == {("demo/one", "other-x")}
+
+
+def test_an_administrator_may_change_every_graph_but_the_reserved_one(empty: Bench) -> None:
+    empty.lay({ONE: A, DEFAULT: A, RESERVED: f"<{ONE}> dcterms:title 'T' ."})
+    done = update(empty, "DROP ALL", everywhere=True)
+    assert done.header["datasets"] == [DEFAULT, ONE]
+    assert done.removed == empty.graph(ONE) | empty.graph(DEFAULT)
 
 
 # whose it is
@@ -421,3 +494,61 @@ def test_an_operators_file_describes_its_dataset_itself(empty: Bench, mode: str)
         empty.apply(done)
         undone = empty.revert(done, partner=None)
         assert undone.removed == done.added
+
+
+# what it costs
+
+
+class Watched:
+    """A store that refuses to be read from end to end, but for one graph."""
+
+    def __init__(self, store: Store, graph: str) -> None:
+        self._store = store
+        self._graph = NamedNode(graph)
+
+    def __contains__(self, quad: Quad) -> bool:
+        return quad in self._store
+
+    def quads_for_pattern(self, *pattern: Any) -> Iterator[Quad]:
+        subject, _, value, graph = pattern
+        assert subject or value or graph == self._graph, "a scan"
+        return self._store.quads_for_pattern(*pattern)
+
+
+class Heard:
+    header: Mapping[str, Any]
+
+    def progress(self, **facts: Any) -> None: ...
+
+    def start(self, header: Mapping[str, Any]) -> None:
+        self.header = header
+
+    def write(self, data: bytes) -> None: ...
+
+
+@pytest.mark.parametrize("described", [True, False])
+@pytest.mark.parametrize("mode", ["replace", "merge", "remove", "patch"])
+def test_other_graphs_are_only_asked_about_what_was_sent(mode: str, described: bool) -> None:
+    cage = Cage()
+    for graph, turtle in ((ONE, PARTS), (OTHER, X), (RESERVED, f"<{ONE}> dcterms:title 'T' .")):
+        text = (PREFIXES + turtle).encode()
+        for quad in parse(input=text, format=RdfFormat.TURTLE):
+            placed = Quad(quad.subject, quad.predicate, quad.object, NamedNode(graph))
+            cage.store.add(placed)
+    about = f"<id/thing/other-x> e:note 'n' ; e:of [] . <{ONE}> dcterms:title 'U' ."
+    sent = PREFIXES + B + "<id/thing/demo-a> e:name 'A' ." + about
+    line = f'<{BASE}id/thing/demo-a> <http://example.org/name> "A" <{ONE}> .\n'
+    body = (line if mode == "patch" else sent).encode()
+    args = {
+        **{"mode": mode, "dataset": ONE, "time": TIME, "force": False, "shapes": []},
+        **{"base_iri": BASE, "reserved": RESERVED, "skolemize": True, "max_bytes": 1 << 20},
+        "files": [{"name": None, "media_type": media.TURTLE, "size": len(body)}],
+        **{"added_bytes": 0, "datasets": [ONE], "described": [ONE]},
+        "description": TEXT.format("New") if described else None,
+        "names": {"partner": "demo", "everywhere": False, "scope": None},
+    }
+    heard, stored = Heard(), cage.store
+    allowed = ONE if mode == "replace" else "http://none.org/"
+    cage.store = Watched(stored, allowed)  # type: ignore[assignment]
+    Preparation(cage, args, body).run(heard)  # type: ignore[arg-type]
+    assert heard.header["added_bytes"] + heard.header["removed_bytes"] > 0
