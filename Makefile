@@ -6,9 +6,11 @@ BIN    := $(VENV)/bin
 HOST   ?= 127.0.0.1
 PORT   ?= 8000
 SHARED ?= ../shared
+COUNT  ?= 100
+DB     ?= sqlite
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format lock data docs bench clean
+.PHONY: help serve test check format lock data docs bench soak clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -49,8 +51,12 @@ data: $(BIN)/.development ## Rebuild ontology lists and seed from the source fil
 docs: $(BIN)/.development ## Write the generated parts of the documentation
 	$(BIN)/python docs/generate.py
 
-bench: $(BIN)/.development ## Measure how long a start takes
+bench: $(BIN)/.development ## Measure how long a start takes, and publishing; the first time builds large stores
 	$(BIN)/python -m bench.start
+	$(BIN)/python -m bench.publish
+
+soak: $(BIN)/.development ## Kill a server COUNT times while clients publish, on DB=sqlite or postgresql
+	$(BIN)/python -m tests.soak --kills $(COUNT) --database $(DB)
 
 clean: ## Remove environment and caches; the data directory stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -109,9 +109,9 @@ class Generator:
         self._organisations = organisations
         self._projects = projects
         self._random = random.Random(seed)
-        self._regions = _regions(ROOT / "ontology" / "regions.ttl")
-        self._topics = _concepts(ROOT / "ontology" / "euroscivoc.ttl")
-        self._devices = _concepts(ROOT / "ontology" / "emdn.ttl")
+        self._regions = regions(ROOT / "ontology" / "regions.ttl")
+        self._topics = concepts(ROOT / "ontology" / "euroscivoc.ttl")
+        self._devices = concepts(ROOT / "ontology" / "emdn.ttl")
         self._extra = {kind.name: self._makers(kind) for kind in profile.types}
 
     def write(self, out: Writer) -> None:
@@ -472,7 +472,7 @@ def _triples(path: Path) -> Iterator[Triple]:
     return (quad.triple for quad in parse(path=path, format=RdfFormat.TURTLE))
 
 
-def _regions(path: Path) -> list[str]:
+def regions(path: Path) -> list[str]:
     """NUTS 3 codes of the three countries."""
     prefix = "http://data.europa.eu/nuts/code/"
     codes = {
@@ -483,7 +483,7 @@ def _regions(path: Path) -> list[str]:
     return sorted(code for code in codes if len(code) == 5 and code[:2] in _COUNTRY_OF)
 
 
-def _concepts(path: Path) -> list[str]:
+def concepts(path: Path) -> list[str]:
     """IRIs of the concepts of a scheme."""
     concept = NamedNode("http://www.w3.org/2004/02/skos/core#Concept")
     return sorted(

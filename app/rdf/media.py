@@ -79,8 +79,9 @@ RESULT_ALIASES: dict[str, str] = {
 
 
 def suffix(media_type: str) -> str:
-    """The suffix of files of this media type, without its dot."""
-    return next(suffix for suffix, known in SUFFIXES.items() if known == media_type)
+    """The suffix of files of this media type, or of what it is an alias of; without its dot."""
+    name = rdf_media_type(media_type)
+    return next(suffix for suffix, known in SUFFIXES.items() if known == name)
 
 
 def of_file(name: str) -> str:

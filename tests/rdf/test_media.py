@@ -100,6 +100,11 @@ def test_aliases_lead_to_the_format_they_mean(name: str, expected: str | None) -
     assert media.rdf_media_type(name) == expected
 
 
+@pytest.mark.parametrize("name", [*media.RDF_FORMATS, *media.RDF_ALIASES])
+def test_whatever_a_graph_may_be_asked_for_in_has_a_suffix(name: str) -> None:
+    assert media.SUFFIXES[media.suffix(name)] == media.rdf_media_type(name)
+
+
 @pytest.mark.parametrize(
     ("content_type", "expected"),
     [
