@@ -442,7 +442,7 @@ REQUESTS: dict[str, Row] = {
     "update-that-removes-what-others-need": updating(
         f"CLEAR GRAPH <{BASE}graph/{{base}}>", 409, "still-referenced"
     ),
-    "update-of-everything": updating("DROP ALL", 400, "invalid-request"),
+    "update-of-everything": updating("DROP ALL", 403, "forbidden"),
     "update-of-everything-with-a-name": updating("DROP NAMED", 403, "forbidden", "curator"),
     "update-of-any-graph": updating(
         "DELETE { GRAPH ?g { ?s ?p ?o } } WHERE { GRAPH ?g { ?s ?p ?o } }",
