@@ -152,9 +152,10 @@ class Prepared:
     def refuse_violations(self) -> None:
         """Raise Invalid with the report if a shape is violated."""
         if not self.report["conforms"]:
+            count = self.report["counts"]["violation"]
             raise Invalid(
-                f"{self.report['counts']['violation']} violations of the shapes; the report says "
-                "what to change. Nothing was published.",
+                f"{count} violation{'' if count == 1 else 's'} of the shapes; the report says what "
+                "to change. Nothing was published.",
                 report=self.report,
             )
 
