@@ -14,6 +14,7 @@ from app.settings import Settings
 from app.store.embedded import DiskStore, MemoryStore, reserved_graph
 from app.store.node import CheckpointNode, StoreNode
 from app.store.port import GraphStore
+from app.submissions.admission import Admission
 from app.submissions.checking import Checker
 from app.submissions.desk import Desk
 from app.submissions.gate import Gate, Rules
@@ -59,10 +60,13 @@ class Service:
                 self.database.blobs("results", settings.data_dir / "results"),
             ),
             jobs=self.jobs,
-            accounts=self.accounts,
+            admission=Admission(
+                self.accounts,
+                self.log,
+                base_iri=settings.base_iri,
+                plain=settings.default_graph == "plain",
+            ),
             log=self.log,
-            base_iri=settings.base_iri,
-            plain=settings.default_graph == "plain",
             wait_bytes=settings.submission_wait_mb << 20,
             wait_seconds=settings.submission_wait_seconds,
         )

@@ -40,6 +40,7 @@ from app.settings import Settings
 from app.sparql.graph_store import METHODS as GRAPH_METHODS
 from app.sparql.operation import METHODS
 from app.sparql.update import METHODS as UPDATE_METHODS
+from app.submissions.states import TRANSITIONS, State
 
 ROOT = Path(__file__).resolve().parent.parent
 BASE: str = Settings.model_fields["base_iri"].default
@@ -128,6 +129,15 @@ ACT_TEXTS: Mapping[Act, str] = {
     Act.WRITE_OWN: "write to the datasets of its partner, mint under its partner's prefix",
     Act.WRITE_ALL: "write to the datasets of all partners, mint under all prefixes",
     Act.ADMINISTER: "see and change all partners, datasets and keys",
+}
+
+STATE_TEXTS: Mapping[State, str] = {
+    State.RECEIVED: "it is kept, and waits to be looked at",
+    State.VALIDATED: "it was checked and compared",
+    State.IN_REVIEW: "a curator is to decide",
+    State.PUBLISHED: "everybody sees it; if it changed nothing, it has no `generation`",
+    State.REJECTED: "it was refused: `problem` or `reason` says why",
+    State.WITHDRAWN: "its sender has taken it back",
 }
 
 LICENCES: Mapping[str, str] = {
@@ -348,6 +358,15 @@ def _below(kind: type[errors.AppError]) -> Iterator[type[errors.AppError]]:
 
 def _sentence(text: str) -> str:
     return text.replace(" (DESIGN: tombstones)", "")
+
+
+def states() -> str:
+    """States of a submission, from the table of transitions."""
+    rows = (
+        (f"`{state}`", STATE_TEXTS[state], ", ".join(f"`{one}`" for one in State if one in after))
+        for state, after in TRANSITIONS.items()
+    )
+    return _table(("State", "What it means", "What may follow"), rows)
 
 
 def roles() -> str:
@@ -612,6 +631,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "prefixes": prefixes,
     "problems": problems,
     "roles": roles,
+    "states": states,
     "settings": settings,
     "targets": targets,
     "types": types,

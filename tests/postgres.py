@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import shutil
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -79,6 +81,19 @@ class Postgres:
         template = make_url(like).database if like else "template1"
         self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self._url(name)
+
+    @contextlib.contextmanager
+    def away(self, url: str) -> Iterator[None]:
+        """Nobody gets to a database, and who was connected is sent away."""
+        name = make_url(url).database
+        self._execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        try:
+            self._execute(
+                f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+            )
+            yield
+        finally:
+            self._execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
     def _url(self, name: str) -> str:
         return f"postgresql://lifetec@/{name}?host={self._folder}"

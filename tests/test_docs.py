@@ -88,7 +88,10 @@ def test_targets_and_commands_that_are_named_exist(document: Path) -> None:
 
 
 def test_settings_that_are_named_exist(document: Path) -> None:
-    known = {f"LIFETEC_{name.upper()}" for name in Settings.model_fields} | {"LIFETEC_FAILPOINT"}
+    known = {f"LIFETEC_{name.upper()}" for name in Settings.model_fields} | {
+        "LIFETEC_FAILPOINT",
+        "LIFETEC_KEY",
+    }
     assert set(re.findall(r"LIFETEC_[A-Z_]+[A-Z]", document.read_text("utf-8"))) <= known
 
 

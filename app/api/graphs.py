@@ -31,7 +31,7 @@ from app.log import Log
 from app.rdf import media
 from app.sparql.endpoint import Endpoint
 from app.sparql.graph_store import METHODS, GraphRead, GraphWrite, read_graph_request
-from app.submissions.desk import Asked
+from app.submissions.admission import Asked
 from app.submissions.gate import File
 from app.submissions.register import Submission
 from app.submissions.states import Mode, State

@@ -25,7 +25,8 @@ from app.api.readings import preferred_language
 from app.api.uploads import read_parts
 from app.errors import AppError, Invalid, InvalidRequest, NotAcceptable, PayloadTooLarge
 from app.rdf import media
-from app.submissions.desk import Asked, Desk
+from app.submissions.admission import Asked
+from app.submissions.desk import Desk
 from app.submissions.exports import table
 from app.submissions.gate import File, Gate, Prepared
 from app.submissions.register import Submission

@@ -16,7 +16,8 @@ from app.api.submissions import SubmissionDoor
 from app.errors import AppError, InvalidRequest, MethodNotAllowed, PayloadTooLarge
 from app.sparql.request import Request
 from app.sparql.update import METHODS, Update, read_update_request
-from app.submissions.desk import SPARQL_UPDATE, Asked
+from app.submissions.admission import Asked
+from app.submissions.desk import SPARQL_UPDATE
 from app.submissions.gate import File
 from app.submissions.states import Mode, State
 

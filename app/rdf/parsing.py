@@ -18,6 +18,8 @@ from app.rdf import media
 MAX_JSON_DEPTH = 100
 """JSON-LD nesting: the engine's memory grows with the square of the depth."""
 
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _GZIP_MAGIC = b"\x1f\x8b"
 _CHUNK = 1 << 20
 _PACKED_CHUNK = 1 << 14
@@ -35,10 +37,10 @@ def parse_rdf(
 ) -> Iterator[Quad]:
     """Quads of `data`, blank nodes renamed apart, literals in the engine's normal form.
 
-    `data` may be gzip-compressed. Triples are in the default graph. With `as_written`, literals
-    stay as they are. Raises SyntaxRejected with
-    line and column where the parser knows them, UnsupportedMediaType, and PayloadTooLarge when
-    more than `max_bytes` are unpacked or `max_quads` are read.
+    `data` may be gzip-compressed and may begin with a byte order mark. Triples are in the default
+    graph. With `as_written`, literals stay as they are; else control characters are refused. Raises
+    SyntaxRejected with line and column where the parser knows them, UnsupportedMediaType, and
+    PayloadTooLarge when more than `max_bytes` are unpacked or `max_quads` are read.
     """
     name = media.rdf_media_type(media_type)
     if name is None:
@@ -49,7 +51,7 @@ def parse_rdf(
     elif name == media.JSON_LD:
         _refuse_deep_json(text)
     quads = _parsed(text, media.RDF_FORMATS[name], base_iri, max_quads)
-    return quads if as_written else _normalised(quads)
+    return quads if as_written else _normalised(readable(quads))
 
 
 def _parsed(text: bytes, rdf_format: RdfFormat, base_iri: str, max_quads: int) -> Iterator[Quad]:
@@ -82,6 +84,20 @@ def _parsed(text: bytes, rdf_format: RdfFormat, base_iri: str, max_quads: int) -
         ) from None
 
 
+def readable(quads: Iterable[Quad]) -> Iterator[Quad]:
+    """The quads as they are; raises SyntaxRejected at a text that XML cannot hold (XML 1.0 §2.2).
+
+    One such character in the graph, and no reader of RDF/XML or of results in XML could read on.
+    """
+    for quad in quads:
+        if isinstance(quad.object, Literal) and (found := _NOT_IN_XML.search(quad.object.value)):
+            raise SyntaxRejected(
+                f"A value of {quad.predicate}, said of {quad.subject}, holds the control character "
+                f"U+{ord(found[0]):04X}. Leave it out; line breaks and tabs may stay."
+            )
+        yield quad
+
+
 def _check_terms(quad: Quad) -> None:
     for term in (quad.subject, quad.predicate, quad.object, quad.graph_name):
         try:
@@ -106,14 +122,14 @@ def _rejected(error: SyntaxError) -> SyntaxRejected:
 
 
 def unpacked(data: bytes, max_bytes: int) -> bytes:
-    """`data`, without its gzip compression if it has one.
+    """`data`, without its gzip compression and its byte order mark if it has them.
 
     Raises PayloadTooLarge as soon as more than `max_bytes` come out.
     """
     if not data.startswith(_GZIP_MAGIC):
         if len(data) > max_bytes:
             raise _too_many_bytes(max_bytes)
-        return data
+        return data.removeprefix(_BYTE_ORDER_MARK)
     try:
         parts, size = [], 0
         for part in _members(data):
@@ -123,7 +139,7 @@ def unpacked(data: bytes, max_bytes: int) -> bytes:
             parts.append(part)
     except zlib.error as error:
         raise SyntaxRejected(f"The gzip data is damaged: {error}.") from None
-    return b"".join(parts)
+    return b"".join(parts).removeprefix(_BYTE_ORDER_MARK)
 
 
 def _members(data: bytes) -> Iterator[bytes]:

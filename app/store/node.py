@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import shutil
 import threading
@@ -15,6 +16,8 @@ from app.errors import Overloaded
 from app.log import Log, catch_up
 from app.sandbox.pool import Checkpoint
 from app.store.port import GraphStore
+
+log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.5
 
@@ -55,10 +58,17 @@ class StoreNode:
             await asyncio.to_thread(self._advance)
 
     async def follow(self) -> None:
-        """Follow what other processes append, until cancelled."""
+        """Follow what other processes append, until cancelled, whatever happens meanwhile."""
+        told = False
         while True:
-            head = await asyncio.to_thread(self._log.head)
-            await self.reach(head)
+            try:
+                head = await asyncio.to_thread(self._log.head)
+                await self.reach(head)
+                told = False
+            except Exception:  # the database may be away for a while, or the disk full
+                if not told:
+                    log.exception("the log cannot be followed; trying again")
+                told = True
             await asyncio.sleep(_POLL_SECONDS)
 
 

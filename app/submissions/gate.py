@@ -152,9 +152,10 @@ class Prepared:
     def refuse_violations(self) -> None:
         """Raise Invalid with the report if a shape is violated."""
         if not self.report["conforms"]:
+            count = self.report["counts"]["violation"]
             raise Invalid(
-                f"{self.report['counts']['violation']} violations of the shapes; the report says "
-                "what to change. Nothing was published.",
+                f"{count} violation{'' if count == 1 else 's'} of the shapes; the report says what "
+                "to change. Nothing was published.",
                 report=self.report,
             )
 
@@ -186,6 +187,10 @@ class Gate:
     def rules(self) -> Rules:
         """What submissions are held to."""
         return self._rules
+
+    async def show(self, generation: int) -> None:
+        """Return when this node shows what was published up to here, by whichever node."""
+        await self._node.reach(generation)
 
     async def describe(self, data: bytes, media_type: str) -> dict[str, Any]:
         """What a file with exactly one dcat:Dataset says of it: see `jobs.describe`."""
@@ -352,10 +357,10 @@ class Gate:
         base, reserved = self._rules.base_iri, self._rules.reserved_graph
         for name in graphs:
             if name == reserved or not may_name_graph(name, base):
-                why = "belongs to the service itself" if name == reserved else "names no graph here"
                 raise InvalidRequest(
-                    f"<{name[:200]}> {why}; a dataset's IRI is {base}graph/ and the names of its "
-                    "partner and itself, in small letters, digits and hyphens.",
+                    f"<{name[:200]}> cannot be a dataset. The name of one is {base}graph/ and "
+                    "those of its partner and itself, in small letters, digits and hyphens; other "
+                    "names here belong to the service itself.",
                     field="dataset",
                 )
 

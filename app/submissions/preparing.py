@@ -12,7 +12,7 @@ from pyoxigraph import DefaultGraph, NamedNode, Quad, RdfFormat, Store, parse
 
 from app.rdf.diff import Diff, from_n_quads, to_n_quads
 from app.rdf.naming import Naming, graph_of, name_of
-from app.rdf.parsing import in_graph
+from app.rdf.parsing import in_graph, readable
 from app.rdf.skolem import skolemise
 from app.rdf.terms import GraphName, Subject
 from app.sandbox.worker import Cage, Reply
@@ -131,7 +131,7 @@ class Preparation:
         diff = Diff.between(before, after)
         self._refuse_names_of_others((quad.subject, quad.graph_name) for quad in diff.added)
         by_graph: dict[GraphName, list[Quad]] = defaultdict(list)
-        for quad in diff.added:
+        for quad in readable(diff.added):
             by_graph[quad.graph_name].append(quad)
         added = {
             quad

@@ -230,8 +230,17 @@ class Register:
         """Added and removed statements (N-Quads); None as long as nothing was compared."""
         return None if one.diff is None else patches.decode(self._results.read(one.diff))
 
+    def forget_source(self, submission: str) -> None:
+        """Remove the source of a submission if that is decided."""
+        with self._database.session() as session:
+            row = _row(session, submission)
+            if row.source is not None and State(row.state).final:
+                self._sources.delete(row.source)
+                row.source = None
+                session.commit()
+
     def forget_sources(self) -> None:
-        """Remove the sources of all that is decided."""
+        """Remove the sources of all that is decided; a crash may have left some."""
         decided = [state.value for state in State if state.final]
         with self._database.session() as session:
             rows = session.scalars(

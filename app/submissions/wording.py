@@ -222,7 +222,12 @@ class Wording:
 
     def _term(self, iri: NamedNode) -> str:
         """What ontology or shapes call a property or class; else its IRI."""
-        return (self._profile and self._profile.label(iri.value, self._language)) or iri.value
+        profile = self._profile
+        if profile is None:
+            return iri.value
+        kind = profile.of_classes((iri,))
+        named = profile.label(iri.value, self._language)
+        return named or (kind.label(self._language) if kind else iri.value)
 
     def _shown(self, words: _Words) -> dict[str, Any]:
         shown: dict[str, Any] = {"field": ".".join(words.keys), "label": " › ".join(words.labels)}

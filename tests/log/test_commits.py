@@ -347,6 +347,13 @@ def test_one_who_looked_before_the_other_committed_gets_a_conflict(
 ENTITY = "http://s/é"
 
 
+def test_the_changes_of_several_things_are_found_together(log: Log) -> None:
+    lines = [f'<http://s/{n}> <http://p> "{n}" <http://g> .\n'.encode() for n in range(12)]
+    log.append(draft(added=b"".join(lines)), after=0)
+    (commit,) = log.since(0)
+    assert commit.about("http://s/1", "http://s/10").added == lines[1] + lines[10]
+
+
 def test_the_changes_of_an_entity_are_its_statements_and_those_of_its_fragments(log: Log) -> None:
     hers = '<http://s/é> <http://p> "1" <http://g> .\n<http://s/é#a> <http://p> "2" .\n'.encode()
     others = (

@@ -92,6 +92,28 @@ def test_literals_are_in_the_form_that_the_store_keeps(written: str, kept: Liter
     assert read(again, media.N_TRIPLES) == quads
 
 
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+@pytest.mark.parametrize("media_type", media.RDF_FORMATS)
+def test_a_byte_order_mark_says_nothing(media_type: str, packed: bool) -> None:
+    quads = [quad.triple for quad in TRIPLES]
+    data = serialize(quads, format=media.RDF_FORMATS[media_type])
+    assert data is not None
+    marked = b"\xef\xbb\xbf" + data
+    assert read(gzip.compress(marked) if packed else marked, media_type) == set(TRIPLES)
+
+
+@pytest.mark.parametrize("code", ["0000", "0008", "000B", "001B", "FFFE", "FFFF"])
+def test_a_text_that_xml_cannot_hold_is_refused(code: str) -> None:
+    error = refused(SyntaxRejected, rf'<http://s> <http://p> "a\u{code}b" .')
+    assert f"U+{code}" in error.detail
+    assert "<http://s>" in error.detail
+
+
+def test_texts_may_have_lines_and_any_letters() -> None:
+    (quad,) = read(r'<http://s> <http://p> "a\t\r\n\u202E\U0001F52C" .')
+    assert quad.object == Literal("a\t\r\n\u202e\U0001f52c")
+
+
 def test_blank_nodes_of_two_files_are_kept_apart() -> None:
     one, other = read("_:a a <x> ."), read("_:a a <x> .")
     assert not one & other

@@ -46,7 +46,7 @@ class Publishing:
         self.server = server
         self.settings = settings
         self._numbers = itertools.count(1)
-        self._keys = {"admin": self._first_key()}
+        self.keys = {"admin": self._first_key()}
         for slug, trusted in (("demo", False), ("other", False), ("swift", True)):
             self._made(
                 "partners",
@@ -58,9 +58,9 @@ class Publishing:
                 "PATCH", f"/api/v1/admin/partners/{slug}", "admin", json={"trusted": trusted}
             )
             assert changed.status_code == 200, changed.text
-            self._keys[slug] = self.key(role="partner", partner=slug)
-        self._keys["curator"] = self.key(role="curator")
-        self._keys["reader"] = self.key(role="reader")
+            self.keys[slug] = self.key(role="partner", partner=slug)
+        self.keys["curator"] = self.key(role="curator")
+        self.keys["reader"] = self.key(role="reader")
 
     def _first_key(self) -> str:
         done = lifetec(self.server.data_dir, "key", "issue", "--role", "admin", **self.settings)
@@ -84,13 +84,11 @@ class Publishing:
         self._made("datasets", partner=partner, slug=slug, titles={"en": title}, licence=LICENCE)
         return f"{partner}/{slug}"
 
-    def ask(
-        self, method: str, path: str, key: str | None = None, **more: Any
-    ) -> httpx.Response:
+    def ask(self, method: str, path: str, key: str | None = None, **more: Any) -> httpx.Response:
         """One request; `key` is the name of a role or partner, or a key itself."""
         headers = dict(more.pop("headers", {}))
         if key is not None:
-            headers["authorization"] = f"Bearer {self._keys.get(key, key)}"
+            headers["authorization"] = f"Bearer {self.keys.get(key, key)}"
         address = path if path.startswith("http") else f"{self.server.url}{path}"
         return httpx.request(method, address, headers=headers, timeout=60, **more)
 
@@ -115,9 +113,9 @@ class Publishing:
             headers={"content-type": media_type, **(headers or {})},
         )
 
-    def publish(self, dataset: str, data: bytes | str, **parameters: str) -> dict[str, Any]:
+    def publish(self, dataset: str, data: bytes | str, mode: str = "replace") -> dict[str, Any]:
         """Have the curator send it, so that it is published at once; the submission."""
-        sent = self.send(dataset, data, "curator", **parameters)
+        sent = self.send(dataset, data, "curator", mode=mode)
         assert sent.status_code == 201, sent.text
         one: dict[str, Any] = sent.json()
         assert one["state"] == "published", one
@@ -136,7 +134,9 @@ class Publishing:
         """Whether the public graph matches; `pattern` is SPARQL with the usual prefixes."""
         heads = (line for line in PREFIXES.splitlines() if line.startswith("@"))
         prologue = "\n".join(line.removeprefix("@").removesuffix(" .") for line in heads)
-        rows = self.server.select(f"{prologue}\nSELECT ?found {{ VALUES ?found {{ 1 }} {pattern} }} LIMIT 1")
+        rows = self.server.select(
+            f"{prologue}\nSELECT ?found {{ VALUES ?found {{ 1 }} {pattern} }} LIMIT 1"
+        )
         return bool(rows)
 
 

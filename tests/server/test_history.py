@@ -45,7 +45,7 @@ def test_the_past_is_a_page_too(seeded: RunningServer) -> None:
     assert f'href="{KU_LEUVEN}/history"' in seeded.get(KU_LEUVEN, accept="text/html").text
 
 
-def test_a_record_costs_nothing_for_its_past(seeded: RunningServer) -> None:
+def test_the_past_is_told_in_time(seeded: RunningServer) -> None:
     def median(path: str) -> float:
         taken = []
         for number in range(20):

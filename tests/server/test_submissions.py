@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import hashlib
 import io
 import time
@@ -12,8 +13,9 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from pyoxigraph import NamedNode, Quad, RdfFormat, parse
+from pyoxigraph import NamedNode, Quad, RdfFormat, parse, serialize
 
+from app.rdf import media
 from app.rdf.diff import from_n_quads
 from tests.server.publishing import (
     BASE,
@@ -51,9 +53,9 @@ def shown(house: Publishing, one: dict[str, Any], key: str = "curator") -> dict[
     return found
 
 
-def waiting(house: Publishing, dataset: str, data: str, **parameters: str) -> dict[str, Any]:
+def waiting(house: Publishing, dataset: str, data: str, mode: str = "replace") -> dict[str, Any]:
     """A submission that waits for review."""
-    sent = house.send(dataset, data, **parameters)
+    sent = house.send(dataset, data, mode=mode)
     assert sent.status_code == 202, sent.text
     one: dict[str, Any] = sent.json()
     assert one["state"] == "in-review"
@@ -231,9 +233,7 @@ def test_the_difference_is_told_in_words_and_as_a_patch(house: Publishing) -> No
     dataset = house.dataset()
     old = organisation("demo-j1", "Old", "; dcterms:created '2001-02-03'^^xsd:date")
     house.publish(dataset, old + organisation("demo-j2", "Same"))
-    one = waiting(
-        house, dataset, organisation("demo-j1", "New") + organisation("demo-j2", "Same")
-    )
+    one = waiting(house, dataset, organisation("demo-j1", "New") + organisation("demo-j2", "Same"))
     path = urlsplit(one["diff"]).path
     told = house.ask("GET", path, "demo", params={"lang": "en"})
     assert told.headers["content-language"] == "en"
@@ -255,6 +255,7 @@ def test_the_difference_is_told_in_words_and_as_a_patch(house: Publishing) -> No
 
 def patched(quads: set[Quad], patch: str) -> set[Quad]:
     """What a patch makes of quads."""
+
     def of(letter: str) -> set[Quad]:
         lines = [line[2:] for line in patch.splitlines() if line.startswith(f"{letter} ")]
         return set(from_n_quads("".join(f"{line}\n" for line in lines).encode()))
@@ -289,9 +290,7 @@ def test_sending_again_under_one_name_is_harmless(house: Publishing) -> None:
     ):
         assert problem(reply) == (422, "idempotency-key-reused")
         assert reply.json()["submission"] == first.json()["id"]
-    others = house.send(
-        house.dataset("other"), organisation("other-k1", "K1"), headers=headers
-    )
+    others = house.send(house.dataset("other"), organisation("other-k1", "K1"), headers=headers)
     assert others.json()["id"] != first.json()["id"]
     assert house.generation() == before
 
@@ -362,8 +361,48 @@ def test_merging_adds_removing_takes_away_and_replacing_is_all(house: Publishing
 
 
 def slugs(house: Publishing, prefix: str) -> list[dict[str, str]]:
-    return house.server.select(f"""SELECT ?slug {{ ?o a <http://www.w3.org/ns/org#Organization>
-        BIND(STRAFTER(STR(?o), "organisation/") AS ?slug) FILTER(STRSTARTS(?slug, "{prefix}")) }}""")
+    return house.server.select(f"""SELECT ?slug {{
+        ?organisation a <http://www.w3.org/ns/org#Organization>
+        BIND(STRAFTER(STR(?organisation), "organisation/") AS ?slug)
+        FILTER(STRSTARTS(?slug, "{prefix}")) }}""")
+
+
+def test_every_syntax_and_wrapping_says_the_same(house: Publishing) -> None:
+    dataset = house.dataset("swift")
+    site = "; org:hasPrimarySite [ a org:Site ]"
+    data = turtle(organisation("swift-ab1", "AB1 é", site) + organisation("swift-ab2", "AB2"))
+    triples = [quad.triple for quad in parse(data, RdfFormat.TURTLE)]
+    first = house.send(dataset, data)
+    assert (first.status_code, first.json()["added"] > 5) == (201, True), first.text
+    generation = house.generation()
+    replies = []
+    for name in media.RDF_FORMATS:
+        text = serialize(triples, format=media.RDF_FORMATS[name])
+        assert text is not None
+        replies += [
+            house.send(dataset, text, media_type=name),
+            house.send(dataset, gzip.compress(text), media_type=f"{name}; charset=UTF-8"),
+            house.send(
+                dataset,
+                gzip.compress(text),
+                media_type=name,
+                headers={"content-encoding": "gzip"},
+            ),
+        ]
+    graph_name = NamedNode(f"{BASE}graph/{dataset}")
+    quads = [Quad(t.subject, t.predicate, t.object, graph_name) for t in triples]
+    replies.append(
+        house.send(dataset, serialize(quads, format=RdfFormat.TRIG) or b"", media_type=media.TRIG)
+    )
+    files = [
+        ("file", ("a.ttl", turtle(organisation("swift-ab1", "AB1 é", site)))),
+        ("file", ("b.ttl.gz", gzip.compress(turtle(organisation("swift-ab2", "AB2"))))),
+    ]
+    replies.append(house.ask("POST", f"{SUBMISSIONS}?dataset={dataset}", "swift", files=files))
+    for reply in replies:
+        assert reply.status_code == 201, reply.text
+        assert (reply.json()["state"], reply.json()["generation"]) == ("published", None)
+    assert house.generation() == generation
 
 
 def test_a_merge_is_judged_by_what_it_leads_to(house: Publishing) -> None:
@@ -514,7 +553,7 @@ def test_what_a_partner_says_of_others_is_marked_as_a_claim(house: Publishing) -
     theirs, ours = house.dataset("demo"), house.dataset("swift")
     house.publish(theirs, organisation("demo-u1", "U1"))
     claim = f"<graph/{ours}> lt:claimsAbout <id/organisation/demo-u1>"
-    said = "<id/organisation/demo-u1> dcterms:description \"Known to swift.\"@en ."
+    said = '<id/organisation/demo-u1> dcterms:description "Known to swift."@en .'
     sent = house.send(ours, said)
     assert sent.status_code == 201, sent.text
     assert house.says(claim)
@@ -612,18 +651,31 @@ def test_a_large_one_is_answered_at_once_and_followed_to_its_end(
         one = sent.json()
         assert one["state"] in {"received", "validated"}
         assert sent.headers["link"] == f'<{one["job"]}>; rel="monitor"'
-        deadline = time.monotonic() + 60
-        while (now := shown(house, one))["state"] != "published":
-            assert now["state"] in {"received", "validated"}
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        assert (now["added"] - now["statements"]) in range(0, 40)
+        job = ended(house, one)
+        assert job["result"]["state"] == "published"
+        assert job["result"]["generation"] == house.generation()
+        now = shown(house, one)
+        assert now["state"] == "published"
+        assert now["added"] - now["statements"] in range(40)
         assert len(graph(house, dataset)) == 6000
-        broken = house.send(dataset, b"<x> <y").json()
-        while (now := shown(house, broken))["state"] == "received":
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        assert (now["state"], now["problem"]["line"]) == ("rejected", 1)
+        job = ended(house, house.send(dataset, b"<x> <y").json())
+        assert job["state"] == "failed"
+        assert (job["error"]["type"].rpartition("/")[2], job["error"]["line"]) == ("syntax", 1)
+        refused = shown(house, job)
+        assert (refused["state"], refused["problem"]["line"]) == ("rejected", 1)
+
+
+def ended(house: Publishing, one: dict[str, Any]) -> dict[str, Any]:
+    """The job of a submission when it has ended; its sender may watch it, and no other partner."""
+    address = one["job"]
+    assert problem(house.ask("GET", address, "other")) == (404, "not-found")
+    deadline = time.monotonic() + 60
+    while True:
+        job: dict[str, Any] = house.ask("GET", address, "swift").json()
+        if job["state"] not in {"queued", "running"}:
+            return job
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 # descriptions

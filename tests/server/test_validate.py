@@ -651,7 +651,7 @@ def described(value: Any, schema: dict[str, Any], schemas: dict[str, Any], at: s
     types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     names = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer"}
     assert names.get(type(value), "null") in types, at
-    if isinstance(value, dict):
+    if isinstance(value, dict) and "properties" in schema:
         assert schema["additionalProperties"] is False, at
         assert set(schema["required"]) <= value.keys(), at
         for name, inner in value.items():

@@ -253,13 +253,19 @@ def test_what_is_refused_changes_nothing(
         f"{BASE}catalog",
         f"{BASE}commit/1",
         f"{BASE}id/thing/a",
+        f"{BASE}graph/Partner/one",
+        f"{BASE}graph/partner/../service",
+        f"{BASE}graph/%73ervice",
+        f"{BASE.upper()}graph/service",
+        "not an IRI",
+        "relative",
     ],
 )
 def test_a_dataset_cannot_take_a_name_of_the_service(tmp_path: Path, dataset: str) -> None:
     async def test(house: House) -> None:
         await house.publish(THING)
-        forged = f'<{dataset}> <http://www.w3.org/ns/dcat#version> "99" .'
-        with pytest.raises(InvalidRequest, match="belongs to the service"):
+        forged = '<http://example.org/a> <http://www.w3.org/ns/dcat#version> "99" .'
+        with pytest.raises(InvalidRequest, match="cannot be a dataset"):
             await house.publish(forged, dataset)
         assert house.store.marker() == house.log.head() == 1
 
