@@ -88,7 +88,7 @@ class Desk:
 
     async def was_sent(self, who: Principal, asked: Asked) -> bool:
         """Whether this has been received before, with the same Idempotency-Key."""
-        new = await asyncio.to_thread(self._new, who, asked)
+        new = await asyncio.to_thread(self._admission.admit, who, asked)
         return await asyncio.to_thread(self._register.sent_before, new) is not None
 
     async def refuse(self, who: Principal, dataset: str) -> None:
