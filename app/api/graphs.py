@@ -128,8 +128,6 @@ class GraphStoreApp:
         name = self._name(wanted.graph)
         await self._door.desk.refuse(who, name)
         existed = wanted.graph is None or await self._exists(wanted.graph)
-        if wanted.method == "DELETE" and not existed:
-            raise NotFound(f"There is no graph {wanted.graph}.")
         conditions = read_conditions(request.headers)
         asked = Asked(
             mode=Mode.MERGE if wanted.method == "POST" else Mode.REPLACE,
@@ -140,6 +138,10 @@ class GraphStoreApp:
             exists=conditions.exists,
             idempotency=conditions.idempotency,
         )
+        # Who repeats a request, since the answer was lost, gets that answer.
+        gone = wanted.method == "DELETE" and not existed
+        if gone and not await self._door.desk.was_sent(who, asked):
+            raise NotFound(f"There is no graph {wanted.graph}.")
         if wanted.dry_run:
             return await self._door.preview(request, who, asked, {})
         return self._answer(await self._door.send(request, who, asked, {}), wanted, existed)

@@ -86,6 +86,11 @@ class Desk:
             one = await asyncio.to_thread(self._register.add, new, asked.data)
         return await self._seen_through(one)
 
+    async def was_sent(self, who: Principal, asked: Asked) -> bool:
+        """Whether this has been received before, with the same Idempotency-Key."""
+        new = await asyncio.to_thread(self._admission.admit, who, asked)
+        return await asyncio.to_thread(self._register.sent_before, new) is not None
+
     async def refuse(self, who: Principal, dataset: str) -> None:
         """Raise what `receive` would for a dataset that may not be written; nothing is sent yet."""
         await asyncio.to_thread(self._admission.target, who, dataset)

@@ -295,6 +295,16 @@ def test_sending_again_under_one_name_is_harmless(house: Publishing) -> None:
     assert house.generation() == before
 
 
+def test_removing_a_graph_again_under_one_name_is_harmless(house: Publishing) -> None:
+    dataset, headers = house.dataset("swift"), {"idempotency-key": "gone"}
+    house.publish(dataset, organisation("swift-k2", "K2"))
+    path = f"/graphs?graph={BASE}graph/{dataset}"
+    first, again = (house.ask("DELETE", path, "swift", headers=headers) for _ in range(2))
+    assert (first.status_code, again.status_code) == (204, 204)
+    assert again.headers["link"] == first.headers["link"]
+    assert problem(house.ask("DELETE", path, "swift")) == (404, "not-found")
+
+
 def test_a_refusal_is_the_same_when_it_is_asked_again(house: Publishing) -> None:
     dataset, headers = house.dataset("swift"), {"idempotency-key": "broken"}
     first, again = (house.send(dataset, b"<x> <y", headers=headers) for _ in range(2))

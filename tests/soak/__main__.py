@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import shutil
 import signal
 import sys
 import tempfile
@@ -181,8 +182,8 @@ def ended(house: House, server: RunningServer, crowd: list[Client], seen: Seen) 
             client.join(300)
             client.compare()
         left = [
-            f"{one.id}: {one.state} for good"
-            for state in (State.RECEIVED, State.VALIDATED)
+            f"{one.id}: {one.state} for good, {one.mode} by {one.author}, {one.problem}"
+            for state in (State.RECEIVED, State.VALIDATED, State.IN_REVIEW)
             for one in house.register.find(state=state, limit=None)[1]
         ]
         yield from left
@@ -210,7 +211,7 @@ def soak(kills: int, kind: str, seed: int) -> list[str]:
     chance = random.Random(seed)
     seen = Seen()
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lifetec-soak-")))
+        folder = Path(tempfile.mkdtemp(prefix="lifetec-soak-"))
         house = opened(folder, kind, stack)
         server = RunningServer(house.var, **house.settings)
         crowd = clients(house, server.url, seen, seed)
@@ -230,7 +231,9 @@ def soak(kills: int, kind: str, seed: int) -> list[str]:
         states = Counter(one.state.value for one in house.register.find(limit=None)[1])
         sys.stdout.write(f"{dict(states)}\n")
         if seen.faults:
-            sys.stdout.write(server.log.read_text()[-4000:])
+            sys.stdout.write(f"{server.log.read_text()[-4000:]}\nsee {folder}\n")
+        else:
+            shutil.rmtree(folder)
     return seen.faults
 
 

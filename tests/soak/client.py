@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import secrets
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from itertools import count
 from threading import Event, Thread
@@ -64,6 +65,7 @@ class Client(Thread):
         self._seen = seen
         self._random = random.Random(f"{partner}-{seed}")
         self._numbers = count(1)
+        self._last: deque[str] = deque(maxlen=5)
         self._undo: tuple[str, set[str]] | None = None
         self._http = httpx.Client(base_url=url, timeout=90)
 
@@ -72,6 +74,7 @@ class Client(Thread):
         acts = (
             self._replace,
             self._put,
+            self._delete,
             self._merge,
             self._remove,
             self._count,
@@ -95,7 +98,7 @@ class Client(Thread):
         if lost or odd:
             self._seen.faults.append(
                 f"{self._partner}: {len(lost)} statements lost, {len(odd)} too many, "
-                f"for example {sorted(lost | odd)[:2]}"
+                f"for example {sorted(lost | odd)[:2]}, after {list(self._last)}"
             )
 
     # what it does
@@ -107,6 +110,11 @@ class Client(Thread):
     def _put(self) -> None:
         things = self._things()
         self._change("PUT", f"/graphs?graph={self._dataset}", things, things)
+
+    def _delete(self) -> None:
+        """Of what is not there nothing would be known."""
+        if self.facts:
+            self._change("DELETE", f"/graphs?graph={self._dataset}", "", set())
 
     def _merge(self) -> None:
         things = self._things()
@@ -175,17 +183,16 @@ class Client(Thread):
                 "idempotency-key": secrets.token_hex(8),
             },
         )
+        said = f"{method} {path}: {reply.status_code}"
         if reply.status_code not in {200, 201, 202, 204}:
-            # Others may have published faster than this could be compared; it changed nothing.
-            if reply.status_code != 409:
-                raise AssertionError(f"{method} {path}: {reply.status_code} {reply.text[:500]}")
-            return None
+            raise AssertionError(f"{said} {reply.text[:1000]}")
         address = reply.headers.get("location", "")
         if _SUBMISSIONS not in address:  # the Graph Store Protocol says it otherwise
             address = reply.headers["link"].partition(">")[0].removeprefix("<")
         one = self._settled(address.rpartition("/")[2])
         if one["state"] == "in-review":
             one = self._reviewed(one["id"])
+        self._last.append(f"{said} {one['id']} {one['state']} {one['generation']}")
         if one["state"] != "published":
             return None
         self._seen.published[one["id"]] = one["generation"]
