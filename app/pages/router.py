@@ -9,13 +9,12 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from fastapi import APIRouter
-from pyoxigraph import NamedNode
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
-from app.errors import NotAcceptable, NotFound, kind_of
+from app.errors import NotFound, kind_of
 from app.pages.examples import FIRST_STEPS, Example, first_steps
 from app.pages.history import HistoryPages, HistorySource, history_path
 from app.pages.languages import LANGUAGES, preferred
@@ -24,32 +23,26 @@ from app.pages.listing import ListRequest, facet_choices
 from app.pages.minimap import draw_minimap
 from app.pages.record_view import RecordView, as_list
 from app.pages.reference import Document, Reference
+from app.pages.representations import (
+    FORMAT_NAMES,
+    SUFFIX_OF,
+    VARY,
+    accepted,
+    media_of,
+    see_other,
+    split_suffix,
+    suffixed,
+)
 from app.pages.schema_org import schema_org, script_safe
-from app.pages.schemes import Levels, concept_fields
+from app.pages.schemes import SchemePage
 from app.pages.site import STATIC, Site, conditional
 from app.profile import EntityType, Field, Profile
-from app.rdf.media import GRAPH_FORMATS, HTML, JSON, SUFFIXES, negotiate
+from app.rdf.media import GRAPH_FORMATS, HTML, JSON, negotiate
 from app.rdf.terms import DCAT, DCTERMS, SKOS
 from app.settings import Settings
 
 PAGE_SIZE = 25
-MAX_CONCEPTS = 5_000
-"""Concepts of one code list that its page reads."""
 
-_OFFERED = (HTML, *GRAPH_FORMATS, JSON)
-_SUFFIX_OF = {media: suffix for suffix, media in SUFFIXES.items() if media in GRAPH_FORMATS} | {
-    JSON: "json",
-    HTML: "html",
-}
-_MEDIA_OF = {suffix: media for media, suffix in _SUFFIX_OF.items()}
-_FORMAT_NAMES = {
-    "text/turtle": "Turtle",
-    "application/ld+json": "JSON-LD",
-    "application/n-triples": "N-Triples",
-    "application/rdf+xml": "RDF/XML",
-    JSON: "JSON",
-}
-_VARY = {"Vary": "Accept, Accept-Language", "X-Content-Type-Options": "nosniff"}
 _RESULT_FORMATS = (("json", "JSON"), ("csv", "CSV"), ("tsv", "TSV"), ("xml", "XML"))
 _RDF_RESULT_FORMATS = (
     ("ttl", "Turtle"),
@@ -57,7 +50,6 @@ _RDF_RESULT_FORMATS = (
     ("nt", "N-Triples"),
     ("rdf", "RDF/XML"),
 )
-_CONCEPTS_AT_ONCE = 1_000
 
 
 class RecordSource(Protocol):
@@ -120,6 +112,7 @@ class Pages:
         self._profile = profile
         self._site = Site(profile, public_url=settings.public_url, source_url=source_url)
         self._history = HistoryPages(history, profile, self._site, self._view)
+        self._schemes = SchemePage(records, profile, self._site, self._view)
         self._reference = Reference(profile)
         texts = self._site.texts
         titles = {
@@ -210,7 +203,7 @@ class Pages:
         async def show(request: Request) -> Response:
             asked = ListRequest(request, kind)
             if negotiate(request.headers.get("accept"), (HTML, JSON)) == JSON:
-                return _see_other(asked.api_address(), {"Vary": "Accept"})
+                return see_other(asked.api_address(), {"Vary": "Accept"})
             found = await self._records.page(
                 kind.name,
                 filters=asked.filters,
@@ -267,7 +260,7 @@ class Pages:
 
     def _entity(self, kind: EntityType) -> Callable[[Request], Any]:
         async def show(request: Request) -> Response:
-            slug, media = _split_suffix(request.path_params["slug"])
+            slug, media = split_suffix(request.path_params["slug"])
             iri = checked_iri(self._profile.locate(kind.collection, slug))
             path = f"/{kind.collection}/{quote(slug, safe=_PATH_SAFE)}"
             return await self._thing(request, iri, media, path, kind)
@@ -277,10 +270,10 @@ class Pages:
     async def _resource(self, request: Request) -> Response:
         iri = checked_iri(request.query_params.get("iri"), parameter=True)
         suffix = request.path_params.get("suffix")
-        media = _media_of(suffix) if suffix else None
+        media = media_of(suffix) if suffix else None
         local = self._reference.local(iri) or self._local_path(iri)
         if local is not None:
-            return _see_other(self._site.linker(request)(_suffixed(local, media)), {})
+            return see_other(self._site.linker(request)(suffixed(local, media)), {})
         path = resource_path(iri)
         return await self._thing(request, iri, media, path, None)
 
@@ -288,10 +281,10 @@ class Pages:
         self, request: Request, iri: str, media: str | None, path: str, kind: EntityType | None
     ) -> Response:
         """Answer for one entity in the format of the suffix or of the Accept header."""
-        media = media or _accepted(request)
+        media = media or accepted(request)
         if media == HTML:
             return await self._entity_page(request, iri, path, kind)
-        headers = _VARY | {"Link": f'<{self._site.public_url}{path}>; rel="canonical"'}
+        headers = VARY | {"Link": f'<{self._site.public_url}{path}>; rel="canonical"'}
         if media == JSON:
             record = await self._records.get(iri, lang=self._site.language(request))
             body = json.dumps(record, ensure_ascii=False).encode()
@@ -305,15 +298,14 @@ class Pages:
         lang = self._site.language(request)
         record = await self._records.get(iri, lang=lang)
         if SKOS["ConceptScheme"].value in self._classes(record):
-            return await self._scheme_page(request, record, path)
+            return await self._schemes.show(request, record, path)
         kind = self._kind(record) or kind
         view = self._view(request)
         point = view.point(record)
         name = str(record.get("name") or iri)
         page = self._site.public_url + path
         formats = [
-            (_FORMAT_NAMES[media], media, _suffixed(path, media))
-            for media in (*GRAPH_FORMATS, JSON)
+            (FORMAT_NAMES[media], media, suffixed(path, media)) for media in (*GRAPH_FORMATS, JSON)
         ]
         context = {
             "record": record,
@@ -358,83 +350,24 @@ class Pages:
             if not slug:
                 raise NotFound("This address names no entity: its last part is missing.")
             path = self._profile.local_path(self._profile.iri(kind.name, slug))
-            media = _accepted(request)
-            target = path if media == HTML else _suffixed(path, media)
-            return _see_other(self._site.linker(request)(target), {"Vary": "Accept"})
+            media = accepted(request)
+            target = path if media == HTML else suffixed(path, media)
+            return see_other(self._site.linker(request)(target), {"Vary": "Accept"})
 
         return redirect
 
     async def _scheme(self, request: Request) -> Response:
-        stem, media = _split_suffix(request.path_params["name"])
+        stem, media = split_suffix(request.path_params["name"])
         iri = checked_iri(f"{self._profile.base_iri}scheme/{stem}")
         path = f"/scheme/{quote(stem)}"
-        media = media or _accepted(request)
+        media = media or accepted(request)
         if media != HTML:
             return await self._thing(request, iri, media, path, None)
         try:
             scheme = await self._records.get(iri, lang=self._site.language(request))
         except NotFound:
             scheme = {"id": iri}  # its concepts may be known all the same
-        return await self._scheme_page(request, scheme, path)
-
-    async def _scheme_page(
-        self, request: Request, scheme: Mapping[str, Any], path: str
-    ) -> Response:
-        """One level of a code list, ours or another's; `?under=` names the concept above it."""
-        iri, lang = str(scheme["id"]), self._site.language(request)
-        fields = concept_fields(self._profile)
-        concepts = await self._concepts(fields, iri, lang)
-        if not concepts and "name" not in scheme:
-            raise NotFound(f"There is no code list <{iri}>.")
-        under = request.query_params.get("under")
-        levels = Levels(concepts, fields)
-        above = levels.concept(under) if under else None
-        if under and above is None:
-            raise NotFound(f"The code list <{iri}> has no such concept.")
-        sections = self._view(request).sections(scheme, None)
-        context = {
-            "iri": iri,
-            "name": str(scheme.get("name") or iri),
-            "description": [row for section in sections for row in section.rows],
-            "concepts": [
-                {
-                    "name": concept.get("name") or concept["id"],
-                    "href": self._profile.local_path(concept["id"]),
-                    "code": levels.code(concept),
-                    "below": with_parameters(path, [("under", concept["id"])])
-                    if levels.below(concept["id"])
-                    else None,
-                }
-                for concept in levels.below(above["id"] if above else None)
-            ],
-            "above": above
-            and {
-                "name": above.get("name") or above["id"],
-                "href": self._profile.local_path(above["id"]),
-            },
-            "top": path,
-            "alternates": [(media, _suffixed(path, media)) for media in GRAPH_FORMATS],
-            "canonical": self._site.public_url + path,
-        }
-        return self._site.page(request, "scheme.html", context)
-
-    async def _concepts(
-        self, fields: Mapping[NamedNode, Field], scheme: str, lang: str
-    ) -> list[dict[str, Any]]:
-        """All concepts of a code list, up to a limit that no list we know comes near."""
-        found: list[dict[str, Any]] = []
-        while SKOS["inScheme"] in fields and len(found) < MAX_CONCEPTS:
-            page = await self._records.page(
-                "concept",
-                filters={fields[SKOS["inScheme"]].name: [scheme]},
-                limit=_CONCEPTS_AT_ONCE,
-                offset=len(found),
-                lang=lang,
-            )
-            found += page["items"]
-            if not page["items"] or len(found) >= page["total"]:
-                break
-        return found
+        return await self._schemes.show(request, scheme, path)
 
     # ontology and shapes
 
@@ -444,21 +377,19 @@ class Pages:
 
         async def show(request: Request) -> Response:
             suffix = request.path_params.get("suffix")
-            media = _media_of(suffix) if suffix else _accepted(request, offered)
+            media = media_of(suffix) if suffix else accepted(request, offered)
             if media == JSON or (not document and media != HTML):
                 raise NotFound("There is no document of this kind here.")
             if media != HTML:
-                headers = _VARY | {"Link": f'<{self._site.public_url}/{name}>; rel="canonical"'}
+                headers = VARY | {"Link": f'<{self._site.public_url}/{name}>; rel="canonical"'}
                 return conditional(request, document.serialised(media), media, headers)
             context = {
                 "reference": self._reference,
                 "text": lambda texts, other: preferred(texts, self._site.language(request), other),
-                "formats": [
-                    (_FORMAT_NAMES[m], m, f"/{name}.{_SUFFIX_OF[m]}") for m in GRAPH_FORMATS
-                ]
+                "formats": [(FORMAT_NAMES[m], m, f"/{name}.{SUFFIX_OF[m]}") for m in GRAPH_FORMATS]
                 if document
                 else [],
-                "alternates": [(m, f"/{name}.{_SUFFIX_OF[m]}") for m in GRAPH_FORMATS],
+                "alternates": [(m, f"/{name}.{SUFFIX_OF[m]}") for m in GRAPH_FORMATS],
                 "canonical": f"{self._site.public_url}/{name}",
                 "current": name,
                 "cardinality": _cardinality,
@@ -604,37 +535,6 @@ def _asserted_by(record: Mapping[str, Any], view: RecordView) -> list[Any]:
 def _scheme_name(iri: str, base_iri: str) -> str | None:
     name = iri.removeprefix(f"{base_iri}scheme/")
     return name if name != iri and name and "/" not in name and "#" not in name else None
-
-
-def _split_suffix(slug: str) -> tuple[str, str | None]:
-    """Take a format's suffix off a slug."""
-    stem, dot, suffix = slug.rpartition(".")
-    return (stem, _MEDIA_OF[suffix]) if dot and stem and suffix in _MEDIA_OF else (slug, None)
-
-
-def _media_of(suffix: str) -> str:
-    if suffix not in _MEDIA_OF:
-        raise NotFound(f"The formats here are: {', '.join(sorted(_MEDIA_OF))}.")
-    return _MEDIA_OF[suffix]
-
-
-def _suffixed(path: str, media: str | None) -> str:
-    if media is None:
-        return path
-    address, hash_, fragment = path.partition("#")
-    stem, mark, query = address.partition("?")
-    return f"{stem}.{_SUFFIX_OF[media]}{mark}{query}{hash_}{fragment}"
-
-
-def _accepted(request: Request, offered: Sequence[str] = _OFFERED) -> str:
-    media = negotiate(request.headers.get("accept"), offered)
-    if media is None:
-        raise NotAcceptable(list(offered))
-    return media
-
-
-def _see_other(path: str, headers: Mapping[str, str]) -> Response:
-    return RedirectResponse(path, status_code=303, headers=dict(headers))
 
 
 __all__ = ["Pages", "RecordSource"]
