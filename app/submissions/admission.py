@@ -12,7 +12,7 @@ from app.errors import Forbidden, InvalidRequest, NotFound, PreconditionFailed
 from app.log import Log
 from app.submissions.catalogue import description
 from app.submissions.gate import Change, File
-from app.submissions.register import NewSubmission, Submission
+from app.submissions.register import NewSubmission
 from app.submissions.states import Mode
 
 
@@ -148,9 +148,7 @@ class Admission:
             raise PreconditionFailed(dataset, expected=1, found=0)
         return {} if asked.expects is None else {dataset: asked.expects}
 
-    def change(
-        self, one: NewSubmission | Submission, source: bytes, submission: str | None
-    ) -> Change:
+    def change(self, one: NewSubmission, source: bytes, submission: str | None) -> Change:
         """A submission as the gate takes it."""
         described: dict[str, str] = {}
         for name in one.graphs or (one.dataset,):

@@ -26,18 +26,17 @@ from app.submissions.states import TRANSITIONS, Mode, State
 
 
 @dataclass(frozen=True, slots=True)
-class Submission:
-    """A submission as it stands. Numbers are None as long as it has not been validated.
+class NewSubmission:
+    """What is known of a submission when it arrives.
 
-    `names` says what it may mint, `direct` whether it may be published without review, `expects`
-    which generation its sender takes a dataset to be of. `source`, `report` and `diff` name blobs;
-    the source is forgotten once the submission is decided. `compared_with` is the generation that
-    the difference was made against, `generation` the commit that published it, None if it changed
-    nothing.
+    `partner` is the slug of the partner whose dataset it is. `names` says what it may mint, `direct`
+    whether it may be published without review, `expects` which generation its sender takes a
+    dataset to be of; `fingerprint` is equal for equal requests. `files` are the facts of each file.
     """
 
-    id: str
     key: str
+    idempotency: str | None
+    fingerprint: str
     partner: str | None
     author: str
     licence: str | None
@@ -50,6 +49,18 @@ class Submission:
     expects: Mapping[str, int]
     reverts: str | None
     files: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Submission(NewSubmission):
+    """A submission as it stands. Numbers are None as long as it has not been validated.
+
+    `source`, `report` and `diff` name blobs; the source is forgotten once the submission is
+    decided. `compared_with` is the generation that the difference was made against, `generation`
+    the commit that published it, None if it changed nothing.
+    """
+
+    id: str
     size: int
     source_hash: str
     source: str | None
@@ -67,27 +78,6 @@ class Submission:
     reason: str | None
     decided_by: str | None
     generation: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class NewSubmission:
-    """What is known of a submission when it arrives; see `Submission`."""
-
-    key: str
-    idempotency: str | None
-    fingerprint: str
-    partner: str | None
-    author: str
-    licence: str | None
-    mode: Mode
-    dataset: str
-    graphs: tuple[str, ...] | None
-    names: Mapping[str, Any]
-    force: bool
-    direct: bool
-    expects: Mapping[str, int]
-    reverts: str | None
-    files: tuple[Mapping[str, Any], ...]
 
 
 class Register:
