@@ -29,9 +29,10 @@ from app.submissions.states import TRANSITIONS, Mode, State
 class NewSubmission:
     """What is known of a submission when it arrives.
 
-    `partner` is the slug of the partner whose dataset it is. `names` says what it may mint, `direct`
-    whether it may be published without review, `expects` which generation its sender takes a
-    dataset to be of; `fingerprint` is equal for equal requests. `files` are the facts of each file.
+    `partner` is the slug of the partner whose dataset it is. `names` says what it may mint,
+    `direct` whether it may be published without review, `expects` which generation its sender
+    takes a dataset to be of; `fingerprint` is equal for equal requests. `files` are the facts of
+    each file.
     """
 
     key: str
