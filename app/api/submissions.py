@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter
@@ -345,8 +346,15 @@ class _SubmissionsApi:
 
     async def revert(self, request: Request, who: Principal) -> Response:
         given = read_parameters(request.query_params.multi_items(), ("dry_run", "force", "lang"))
-        asked = await self._desk.reversal(
+        conditions = read_conditions(request.headers)
+        undoing = await self._desk.reversal(
             who, request.path_params["id"], force=read_flag(given, "force")
+        )
+        asked = replace(
+            undoing,
+            expects=conditions.expects,
+            exists=conditions.exists,
+            idempotency=conditions.idempotency,
         )
         if read_flag(given, "dry_run"):
             return await self._door.preview(request, who, asked, given)

@@ -201,6 +201,8 @@ def _header(name: str, description: str) -> Json:
     return {"name": name, "in": "header", "description": description, "schema": {"type": "string"}}
 
 
+_ONCE = _header("Idempotency-Key", "Sending the same again with this key is harmless")
+_UNCHANGED = _header("If-Match", "Generation that the dataset must be of, or *")
 _DATASET: Json = {
     "name": "dataset",
     "in": "query",
@@ -227,8 +229,8 @@ def _send(lang: Json) -> Json:
             _flag("dry_run", "Only say what it would come to"),
             _flag("force", "Curators: remove what others refer to"),
             lang,
-            _header("Idempotency-Key", "Sending the same again with this key is harmless"),
-            _header("If-Match", "Generation that the dataset must be of, or *"),
+            _ONCE,
+            _UNCHANGED,
             _header("If-None-Match", "*: only if the dataset was never published"),
         ],
         "requestBody": {
@@ -291,11 +293,16 @@ def _revert(lang: Json) -> Json:
         "revert_submission",
         "Undo a published submission by another one",
         "Preview",
-        [_flag("dry_run", "Only say what it would come to"), lang],
+        [
+            _flag("dry_run", "Only say what it would come to"),
+            _flag("force", "Curators: remove what others refer to"),
+            lang,
+            _ONCE,
+            _UNCHANGED,
+        ],
         "201",
     )
-    act["parameters"].append(_flag("force", "Curators: remove what others refer to"))
     act["responses"]["201"] = _json("Submission", "The one that undoes it is published")
     act["responses"]["202"] = _json("Submission", "The one that undoes it is in review")
-    act["responses"]["422"] = PROBLEM
+    act["responses"].update(_problems("412", "422"))
     return act

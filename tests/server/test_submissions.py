@@ -295,6 +295,17 @@ def test_sending_again_under_one_name_is_harmless(house: Publishing) -> None:
     assert house.generation() == before
 
 
+def test_undoing_again_under_one_name_is_harmless(house: Publishing) -> None:
+    dataset, headers = house.dataset("swift"), {"idempotency-key": "undone"}
+    one = house.publish(dataset, organisation("swift-k3", "K3"))
+    path = f"{SUBMISSIONS}/{one['id']}/revert"
+    first, again = (house.ask("POST", path, "swift", headers=headers) for _ in range(2))
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.json() == first.json()
+    late = house.ask("POST", path, "swift", headers={"if-match": f'"{one["generation"]}"'})
+    assert problem(late) == (412, "precondition-failed")
+
+
 def test_removing_a_graph_again_under_one_name_is_harmless(house: Publishing) -> None:
     dataset, headers = house.dataset("swift"), {"idempotency-key": "gone"}
     house.publish(dataset, organisation("swift-k2", "K2"))
