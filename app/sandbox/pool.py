@@ -19,22 +19,21 @@ import multiprocessing
 import os
 import signal
 import socket
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, TypeVar
 
 from app.errors import AppError, DeadlineExceeded, MemoryExceeded, Overloaded, WorkerDied
 from app.sandbox import wire, worker
+from app.sandbox.lanes import Lane, LaneName
+from app.sandbox.pipe import Pipe
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-LaneName = Literal["light", "heavy", "batch", "check"]
 
 _HOLD_BYTES = 1 << 20
-_AHEAD_BYTES = 1 << 20
 _NICENESS = 10
 _SIGNALS_OF_MEMORY = {-6, -11}  # an allocation that fails aborts; a stack that is full faults
 
@@ -62,120 +61,10 @@ class Limits:
     advice: str | None = None
 
 
-@dataclass(slots=True)
-class Lane:
-    """A number of places and a bounded line of those who wait for one."""
-
-    size: int
-    queue: int
-    busy: int = 0
-    _waiting: list[asyncio.Future[None]] = field(default_factory=list)
-
-    def try_enter(self) -> bool:
-        """Take a place if one is free and nobody waits for it."""
-        if self.busy < self.size and not self._waiting:
-            self.busy += 1
-            return True
-        return False
-
-    async def enter(self) -> None:
-        """Take a place, or wait in line; raises Overloaded when the line is full."""
-        if self.try_enter():
-            return
-        if len(self._waiting) >= self.queue:
-            raise Overloaded(retry_after=1 + len(self._waiting) // max(1, self.size))
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self.leave()  # the place was handed over in the moment of giving up
-            elif turn in self._waiting:  # else `leave` has passed over it already
-                self._waiting.remove(turn)
-            raise
-
-    def leave(self) -> None:
-        """Give the place to the next in line, or free it."""
-        while self._waiting:
-            turn = self._waiting.pop(0)
-            if not turn.done():
-                turn.set_result(None)
-                return
-        self.busy -= 1
-
-    @property
-    def waiting(self) -> int:
-        """How many stand in line."""
-        return len(self._waiting)
-
-
-class _Pipe(asyncio.Protocol):
-    """Frames from a worker; `read` may be cancelled at any moment without losing one."""
-
-    def __init__(self) -> None:
-        self._transport: asyncio.Transport | None = None
-        self._buffer = bytearray()
-        self._frames: deque[tuple[int, bytes]] = deque()
-        self._held = 0
-        self._closed = False
-        self._waiter: asyncio.Future[None] | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one by shape only
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        at = 0
-        while len(self._buffer) - at >= wire.HEAD.size:
-            kind, size = wire.HEAD.unpack_from(self._buffer, at)
-            end = at + wire.HEAD.size + size
-            if len(self._buffer) < end:
-                break
-            self._frames.append((kind, bytes(self._buffer[at + wire.HEAD.size : end])))
-            self._held += size
-            at = end
-        del self._buffer[:at]
-        if self._held > _AHEAD_BYTES and self._transport:
-            self._transport.pause_reading()
-        self._wake()
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 -- the protocol's
-        self._closed = True
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._waiter and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    def write(self, data: bytes) -> None:
-        """Send to the worker; the transport buffers."""
-        if self._transport:
-            self._transport.write(data)
-
-    def close(self) -> None:
-        """Drop the connection and what has not been sent."""
-        if self._transport:
-            self._transport.abort()
-
-    async def read(self) -> tuple[int, bytes]:
-        """The next frame; raises EOFError when the worker has ended."""
-        while not self._frames:
-            if self._closed:
-                raise EOFError
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
-        kind, payload = self._frames.popleft()
-        self._held -= len(payload)
-        if not self._frames and self._transport and not self._closed:
-            self._transport.resume_reading()
-        return kind, payload
-
-
 class _Worker:
     """One process and the pipe to it."""
 
-    def __init__(self, process: ForkServerProcess, pipe: _Pipe) -> None:
+    def __init__(self, process: ForkServerProcess, pipe: Pipe) -> None:
         self.process = process
         self.pipe = pipe
         self.used_up = False
@@ -383,7 +272,7 @@ class Pool:
                 raise
             finally:
                 theirs.close()
-        _, pipe = await asyncio.get_running_loop().create_connection(_Pipe, sock=ours)
+        _, pipe = await asyncio.get_running_loop().create_connection(Pipe, sock=ours)
         one = _Worker(process, pipe)
         self._all.add(one)
         try:

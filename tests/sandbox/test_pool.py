@@ -22,7 +22,8 @@ from app.errors import (
     QueryRejected,
     WorkerDied,
 )
-from app.sandbox.pool import Checkpoint, Lane, Limits, Pool
+from app.sandbox.lanes import Lane
+from app.sandbox.pool import Checkpoint, Limits, Pool
 from tests.sandbox.cage import (
     LIMITS,
     LOOKUP,
