@@ -27,7 +27,7 @@ _MANY = 11_000
 
 _SUBMISSIONS = "/api/v1/submissions"
 _ON_THE_WAY = {"received", "validated"}
-_PATIENCE_SECONDS = 180
+_PATIENCE_SECONDS = 600
 
 
 @dataclass
@@ -104,7 +104,7 @@ class Client(Thread):
     # what it does
 
     def _replace(self) -> None:
-        things = self._things(range(_MANY) if self._random.random() < 0.05 else None)
+        things = self._things(range(_MANY) if self._random.random() < 0.1 else None)
         self._change("POST", self._to("replace"), things, things)
 
     def _put(self) -> None:
