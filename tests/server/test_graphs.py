@@ -44,8 +44,10 @@ def test_head_absence_and_refusals(seeded: RunningServer) -> None:
         assert reply.status_code == status
         assert reply.json()["type"].endswith(f"/{kind}")
     written = httpx.put(f"{seeded.url}/graphs?default", content=b"")
-    assert written.status_code == 405
-    assert "GET" in written.headers["allow"]
+    assert (written.status_code, written.headers["www-authenticate"]) == (401, "Bearer")
+    patched = httpx.patch(f"{seeded.url}/graphs?default", content=b"")
+    assert patched.status_code == 405
+    assert {"GET", "PUT", "DELETE"} <= set(patched.headers["allow"].split(", "))
 
 
 def test_the_default_graph_is_the_union(seeded: RunningServer) -> None:
