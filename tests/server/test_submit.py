@@ -326,9 +326,10 @@ def test_a_key_in_a_file_is_read_and_an_unknown_one_refused(desk: Desk) -> None:
 
 
 def test_what_strangers_wrote_does_not_steer_the_terminal(desk: Desk) -> None:
-    run = desk.submit(
-        desk.file(organisation("new-6", "\\u001B[31mred\\u202Eder")), "--dataset", "new/six"
-    )
+    run = desk.submit(desk.file(organisation("new-6", "red\\u202Eder")), "--dataset", "new/six")
     assert run.exit == 0, run
-    assert "�[31mred�der" in run.out
-    assert "\x1b" not in run.out
+    assert "red\ufffdder" in run.out
+    assert "\u202e" not in run.out
+    run = desk.submit(desk.file("<\x1b[31m> a <x> ."), "--dataset", "new/six")
+    assert run.exit == 1, run
+    assert "\x1b" not in run.out + run.told
