@@ -217,6 +217,7 @@ def soak(kills: int, kind: str, seed: int) -> list[str]:
         server = RunningServer(house.var, **house.settings)
         crowd = clients(house, server.url, seen, seed)
         for client in crowd:
+            stack.callback(client.close)
             client.start()
         for number in range(1, kills + 1):
             lived(server, chance)

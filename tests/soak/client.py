@@ -88,6 +88,10 @@ class Client(Thread):
         except Exception as error:  # whatever it is, the soak has failed
             self._seen.faults.append(f"{self._partner}: {type(error).__name__}: {error}")
 
+    def close(self) -> None:
+        """Let go of the connections; it has come to its end."""
+        self._http.close()
+
     def compare(self) -> None:
         """Write down where the datasets are not what they must be.
 

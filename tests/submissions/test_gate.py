@@ -220,8 +220,8 @@ def test_only_the_difference_is_committed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "media_type", "kind", "words"),
     [
-        ("<id/thing/a> a e:Thing .", media.TURTLE, Invalid, "1 violations"),
-        (THING + "<id/thing/a> e:near <id/thing/unknown> .", media.TURTLE, Invalid, "1 violations"),
+        ("<id/thing/a> a e:Thing .", media.TURTLE, Invalid, "1 violation"),
+        (THING + "<id/thing/a> e:near <id/thing/unknown> .", media.TURTLE, Invalid, "1 violation"),
         (THING + "nonsense", media.TURTLE, SyntaxRejected, ""),
         (THING + "#" * (1 << 20), media.TURTLE, PayloadTooLarge, "1 MB"),
         (f"<{TWO}> {{ {THING} }}", media.TRIG, InvalidRequest, "only .* is written"),
