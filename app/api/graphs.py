@@ -105,7 +105,8 @@ class GraphStoreApp:
 
     async def _exists(self, graph: NamedNode) -> bool:
         async with self._endpoint.evaluate(GraphRead(graph, media.N_TRIPLES).exists()) as found:
-            exists: bool = json.loads(found.complete or b"{}").get("boolean", False)
+            answer = b"".join([chunk async for chunk in found])  # on a busy machine it may stream
+            exists: bool = json.loads(answer)["boolean"]
             return exists
 
     async def _tag(self, wanted: GraphRead, generation: int) -> str:
