@@ -292,11 +292,10 @@ def test_who_gives_up_while_submitting_leaves_no_job_that_never_begins(running: 
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite has none to lose
 def test_a_job_outlives_the_connections_to_its_database(
     running: Running, postgres: Postgres, database_url: str
 ) -> None:
-    if database_url.startswith("sqlite"):
-        pytest.skip("SQLite has no connections to lose")
     go = asyncio.Event()
 
     async def work(_: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
