@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -34,7 +35,7 @@ from app.api.submissions_openapi import describe_submissions
 from app.api.update import UpdateApp
 from app.api.validate import validate_router
 from app.api.validate_openapi import describe_validate
-from app.errors import AppError
+from app.errors import AppError, InvalidRequest
 from app.pages import Pages, read_examples
 from app.profile import Profile, load_profile
 from app.records.caged import CagedRunner
@@ -51,22 +52,31 @@ class Front:
     """The outermost application: the hot and the vital routes first, the framework for the rest.
 
     `/health/live` touches nothing but the event loop. `hang_up` ends responses that would go on
-    for as long as a client listens.
+    for as long as a client listens. An address with the character U+0000 is refused here, for all:
+    PostgreSQL holds no such text, so nothing can have this name.
     """
 
     def __init__(
-        self, framework: FastAPI, raw: Mapping[str, ASGIApp], hang_up: Callable[[], None]
+        self,
+        framework: FastAPI,
+        raw: Mapping[str, ASGIApp],
+        problems: Problems,
+        hang_up: Callable[[], None],
     ) -> None:
         self.framework = framework
-        self.hang_up = hang_up
         self._raw: dict[str, ASGIApp] = {**raw, "/health/live": _ALIVE}
+        self._problems = problems
+        self.hang_up = hang_up
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request to whom it is for."""
-        if scope["type"] == "http" and (app := self._raw.get(scope["path"])):
-            await app(scope, receive, send)
-        else:
-            await self.framework(scope, receive, send)
+        app: ASGIApp = self.framework
+        if scope["type"] == "http":
+            app = self._raw.get(scope["path"], app)
+            if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+                error = InvalidRequest("Leave the character %00 out of the address.")
+                app = self._problems.response(Request(scope), error)
+        await app(scope, receive, send)
 
 
 _ALIVE = JSONResponse({"status": "live"}, headers={"cache-control": "no-store"})
@@ -169,7 +179,7 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
         door, union=union, problems=problems, max_update_bytes=settings.update_kb << 10
     )
     raw: dict[str, ASGIApp] = {"/sparql": sparql, "/sparql/update": update, "/graphs": graphs}
-    return Front(framework, raw, service.jobs.hang_up)
+    return Front(framework, raw, problems, service.jobs.hang_up)
 
 
 def serve(application: Front, settings: Settings) -> None:
