@@ -90,24 +90,26 @@ class GraphStoreApp:
     async def _send_graph(
         self, wanted: GraphRead, headers: Headers, send: Send, *, head: bool
     ) -> None:
-        if wanted.graph and not await self._exists(wanted.graph):
+        exists, generation = await self._look(wanted)
+        if wanted.graph and not exists:
             raise NotFound(f"There is no graph {wanted.graph}.")
+        known = [one.strip() for one in headers.get("if-none-match", "").split(",")]
+        tag = await self._tag(wanted, generation)
+        if tag in known or "*" in known:  # before a large graph is written for nothing
+            await respond(send, 304, [*_caching(tag), *CORS])
+            return
         async with self._endpoint.evaluate(wanted.content()) as result:
-            tag = await self._tag(wanted, result.generation)
-            extra = [(b"etag", tag.encode()), (b"cache-control", b"no-cache")]
-            known = [one.strip() for one in headers.get("if-none-match", "").split(",")]
-            if tag in known or "*" in known:
-                await respond(send, 304, [*extra, *CORS])
-                return
+            if result.generation != generation:
+                tag = await self._tag(wanted, result.generation)
             await send_result(
-                result, send, head=head, max_bytes=self._max_result_bytes, extra=extra
+                result, send, head=head, max_bytes=self._max_result_bytes, extra=_caching(tag)
             )
 
-    async def _exists(self, graph: NamedNode) -> bool:
-        async with self._endpoint.evaluate(GraphRead(graph, media.N_TRIPLES).exists()) as found:
+    async def _look(self, wanted: GraphRead) -> tuple[bool, int]:
+        """Whether the graph holds anything, and as of which generation."""
+        async with self._endpoint.evaluate(wanted.exists()) as found:
             answer = b"".join([chunk async for chunk in found])  # on a busy machine it may stream
-            exists: bool = json.loads(answer)["boolean"]
-            return exists
+            return json.loads(answer)["boolean"], found.generation
 
     async def _tag(self, wanted: GraphRead, generation: int) -> str:
         """The generation of the graph as it is shown, and the format: `If-Match` takes either."""
@@ -128,7 +130,8 @@ class GraphStoreApp:
         who = await self._door.principal(request)
         name = self._name(wanted.graph)
         await self._door.desk.refuse(who, name)
-        existed = wanted.graph is None or await self._exists(wanted.graph)
+        read = GraphRead(wanted.graph, media.N_TRIPLES)
+        existed = wanted.graph is None or (await self._look(read))[0]
         conditions = read_conditions(request.headers)
         asked = Asked(
             mode=Mode.MERGE if wanted.method == "POST" else Mode.REPLACE,
@@ -168,3 +171,7 @@ class GraphStoreApp:
         return Response(
             status_code=201, headers={**headers, "Location": f"{self._address}?graph={graph}"}
         )
+
+
+def _caching(tag: str) -> list[tuple[bytes, bytes]]:
+    return [(b"etag", tag.encode()), (b"cache-control", b"no-cache")]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -90,14 +91,17 @@ class SubmissionDoor:
         self, request: Request, who: Principal, asked: Asked, given: dict[str, str]
     ) -> Submission:
         """Have a submission seen through; a refusal speaks the language of the request."""
-        try:
+        with self.speaking(self.language(request, given)):
             return await self.desk.receive(who, asked)
-        except Invalid as error:
-            self._localise(error, self.language(request, given))
-            raise
 
-    def _localise(self, error: Invalid, language: str) -> None:
-        error.facts["report"] = localised(error.facts["report"], language)
+    @contextlib.contextmanager
+    def speaking(self, language: str) -> Iterator[None]:
+        """What the shapes refuse here is told in this language."""
+        try:
+            yield
+        except Invalid as error:
+            error.facts["report"] = localised(error.facts["report"], language)
+            raise
 
     async def preview(
         self, request: Request, who: Principal, asked: Asked, given: dict[str, str]
@@ -323,12 +327,8 @@ class _SubmissionsApi:
 
     async def accept(self, request: Request, who: Principal) -> Response:
         given = read_parameters(request.query_params.multi_items(), ("lang",))
-        language = self._door.language(request, given)
-        try:
+        with self._door.speaking(self._door.language(request, given)):
             one = await self._desk.accept(who, request.path_params["id"])
-        except Invalid as error:
-            error.facts["report"] = localised(error.facts["report"], language)
-            raise
         return self._door.answer(one, 200 if one.state.final else 202)
 
     async def reject(self, request: Request, who: Principal) -> Response:
