@@ -35,7 +35,7 @@ from app.api.submissions_openapi import describe_submissions
 from app.api.update import UpdateApp
 from app.api.validate import validate_router
 from app.api.validate_openapi import describe_validate
-from app.errors import AppError, InvalidRequest
+from app.errors import AppError, InvalidRequest, NotFound
 from app.pages import Pages, read_examples
 from app.profile import Profile, load_profile
 from app.records.caged import CagedRunner
@@ -73,10 +73,17 @@ class Front:
         app: ASGIApp = self.framework
         if scope["type"] == "http":
             app = self._raw.get(scope["path"], app)
-            if "\0" in scope["path"] or b"%00" in scope["query_string"]:
-                error = InvalidRequest("Leave the character %00 out of the address.")
+            if error := _unnameable(scope):
                 app = self._problems.response(Request(scope), error)
         await app(scope, receive, send)
+
+
+def _unnameable(scope: Scope) -> AppError | None:
+    if "\0" in scope["path"]:
+        return NotFound("There is nothing at this address.")
+    if b"%00" in scope["query_string"]:
+        return InvalidRequest("Leave the character %00 out of the parameters.")
+    return None
 
 
 _ALIVE = JSONResponse({"status": "live"}, headers={"cache-control": "no-store"})
