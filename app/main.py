@@ -45,6 +45,7 @@ from app.sandbox.pool import Limits
 from app.service import Service
 from app.settings import Settings, networks
 from app.sparql.endpoint import Endpoint
+from app.sparql.evaluation import CagedEvaluator
 from app.store.node import StoreNode
 
 
@@ -162,7 +163,10 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     framework.include_router(pages.router)
 
     union = settings.default_graph == "union"
-    endpoint = Endpoint(service.pool, base_iri=settings.base_iri, union=union, limits=query_limits)
+    evaluator = CagedEvaluator(
+        service.pool, base_iri=settings.base_iri, union=union, limits=query_limits
+    )
+    endpoint = Endpoint(evaluator)
     sparql = SparqlApp(
         endpoint,
         address=f"{settings.public_url}/sparql",

@@ -98,17 +98,19 @@ class GraphStoreApp:
         if tag in known or "*" in known:  # before a large graph is written for nothing
             await respond(send, 304, [*_caching(tag), *CORS])
             return
-        async with self._endpoint.evaluate(wanted.content()) as result:
-            if result.generation != generation:
-                tag = await self._tag(wanted, result.generation)
+        async with self._endpoint.evaluate(wanted.content()) as answer:
+            if answer.generation != generation:
+                tag = await self._tag(wanted, answer.generation)
             await send_result(
-                result, send, head=head, max_bytes=self._max_result_bytes, extra=_caching(tag)
+                answer, send, head=head, max_bytes=self._max_result_bytes, extra=_caching(tag)
             )
 
     async def _look(self, wanted: GraphRead) -> tuple[bool, int]:
         """Whether the graph holds anything, and as of which generation."""
         async with self._endpoint.evaluate(wanted.exists()) as found:
-            answer = b"".join([chunk async for chunk in found])  # on a busy machine it may stream
+            answer = b"".join(
+                [chunk async for chunk in found.chunks]
+            )  # on a busy machine it may stream
             return json.loads(answer)["boolean"], found.generation
 
     async def _tag(self, wanted: GraphRead, generation: int) -> str:

@@ -107,6 +107,6 @@ class SparqlApp:
     async def _evaluate(self, query: Query, receive: Receive, send: Send, *, head: bool) -> None:
         async with (
             cancelled_by_disconnect(receive),
-            self._endpoint.evaluate(query) as result,
+            self._endpoint.evaluate(query) as answer,
         ):
-            await send_result(result, send, head=head, max_bytes=self._max_result_bytes)
+            await send_result(answer, send, head=head, max_bytes=self._max_result_bytes)

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from starlette.types import Message, Receive, Send
 
 from app.errors import AppError, PayloadTooLarge
-from app.sandbox.pool import Result
+from app.sparql.evaluation import Answer
 
 CORS = [
     (b"access-control-allow-origin", b"*"),
@@ -39,38 +39,38 @@ class CutOff(Exception):
 
 
 async def send_result(
-    result: Result,
+    answer: Answer,
     send: Send,
     *,
     head: bool,
     max_bytes: int,
     extra: Sequence[tuple[bytes, bytes]] = (),
 ) -> None:
-    """Send a job's result with its media type, whole if it is there, else as it comes.
+    """Send an answer with its media type, whole if it is there, else as it comes.
 
-    Past `max_bytes`, or when the job fails on its way, the connection is broken: the status is
-    sent, and only that tells the client that this is not all.
+    Past `max_bytes`, or when the evaluation fails on its way, the connection is broken: the status
+    is sent, and only that tells the client that this is not all.
     """
     headers = [
-        (b"content-type", content_type(result.header["media_type"])),
+        (b"content-type", content_type(answer.media_type)),
         (b"vary", b"Accept"),
-        (b"x-generation", str(result.generation).encode()),
+        (b"x-generation", str(answer.generation).encode()),
         *extra,
         *CORS,
     ]
     if head:  # what has no known length has no Content-Length (RFC 9110 §9.3.2)
-        if result.complete is not None:
-            headers.append((b"content-length", str(len(result.complete)).encode()))
+        if answer.complete is not None:
+            headers.append((b"content-length", str(len(answer.complete)).encode()))
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
         return
-    if result.complete is not None:
-        await respond(send, 200, headers, result.complete)
+    if answer.complete is not None:
+        await respond(send, 200, headers, answer.complete)
         return
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     size = 0
     try:
-        async for chunk in result:
+        async for chunk in answer.chunks:
             size += len(chunk)
             if size > max_bytes:
                 raise PayloadTooLarge("The result is longer than the limit.")

@@ -156,6 +156,11 @@ class Pool:
         """Workers alive."""
         return len(self._all)
 
+    @property
+    def generation(self) -> int:
+        """The generation that a job which begins now sees."""
+        return self._checkpoint().generation
+
     def generations_in_use(self) -> set[int]:
         """Generations whose checkpoints workers have open."""
         return {one.generation for one in self._all}

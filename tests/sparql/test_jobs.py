@@ -22,7 +22,7 @@ from pyoxigraph import (
 from app.errors import AppError, QueryRejected, SyntaxRejected
 from app.rdf import media
 from app.sandbox.pool import Checkpoint, Limits, Pool
-from app.sparql.endpoint import Endpoint
+from app.sparql.evaluation import CagedEvaluator
 from app.sparql.operation import Query
 
 G1, G2 = "http://example.org/g1", "http://example.org/g2"
@@ -65,10 +65,9 @@ class Asked:
     def __call__(self, query: Query, *, union: bool = True) -> tuple[str, bytes]:
         async def ask() -> tuple[str, bytes]:
             limits = Limits(seconds=10, memory_mb=256)
-            endpoint = Endpoint(self.pool, base_iri="http://b/", union=union, limits=limits)
-            async with endpoint.evaluate(query) as result:
-                body = b"".join([chunk async for chunk in result])
-                return result.header["media_type"], body
+            evaluator = CagedEvaluator(self.pool, base_iri="http://b/", union=union, limits=limits)
+            async with evaluator.evaluate(query) as answer:
+                return answer.media_type, b"".join([chunk async for chunk in answer.chunks])
 
         answer: tuple[str, bytes] = self._run(ask())
         return answer
