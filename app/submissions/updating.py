@@ -49,8 +49,8 @@ def updated(
     Raises SyntaxRejected, QueryRejected and FederationRefused; Forbidden when the update may change
     other graphs, since that would be lost here; PayloadTooLarge when it writes too much.
     """
-    refuse_federation(text)
     script = read_update(text, base_iri)
+    refuse_federation(script.text)
     _refuse_others(script.targets, base_iri, graphs)
     if cage.path is None:
         return _outcome(script, cage.store, Store(), base_iri, graphs, union=union)
