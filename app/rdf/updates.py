@@ -57,12 +57,14 @@ class Script:
     """An update that was read; `states_dataset` says that it uses WITH or USING.
 
     In `text`, blanks stand for each LOAD SILENT: nothing is loaded from elsewhere, and that this
-    fails is to be passed over (SPARQL 1.1 Update §3.1.4).
+    fails is to be passed over (SPARQL 1.1 Update §3.1.4). `emptied` are graphs that it clears or
+    drops and does not create.
     """
 
     text: str
     targets: Targets
     states_dataset: bool
+    emptied: frozenset[str]
     _patterns: tuple[tuple[int, str], ...]
     _parts: tuple[tuple[int, int, str, int], ...]
     _declared: tuple[tuple[str, str], ...]
@@ -109,6 +111,8 @@ class _Reader:
         self._declared: list[tuple[str, str]] = []
         self._known: dict[tuple[str, str], str] = {}
         self._graphs: set[str] = set()
+        self._emptied: set[str] = set()
+        self._created: set[str] = set()
         self._default = self._variable = self._every = False
         self._states_dataset = False
         self._patterns: list[tuple[int, str]] = []
@@ -132,6 +136,7 @@ class _Reader:
             self._remaining(),
             Targets(frozenset(self._graphs), self._default, self._variable, self._every),
             self._states_dataset,
+            frozenset(self._emptied - self._created),
             tuple(self._patterns),
             tuple(parts),
             tuple(self._declared),
@@ -212,11 +217,13 @@ class _Reader:
             self._word()
         if verb == "CREATE":
             self._word("GRAPH")
-            self._graphs.add(self._iri())
+            self._created.add(self._iri())
+            self._graphs |= self._created
         elif verb in {"CLEAR", "DROP"}:
             what = self._word("GRAPH", "DEFAULT", "NAMED", "ALL")
             if what == "GRAPH":
-                self._graphs.add(self._iri())
+                self._emptied.add(self._iri())
+                self._graphs |= self._emptied
             self._default |= what in {"DEFAULT", "ALL"}
             self._every |= what in {"NAMED", "ALL"}
         else:

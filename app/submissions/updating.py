@@ -141,6 +141,9 @@ def _over_all_graphs(script: Script, store: Store, base_iri: str) -> Script:
 
 
 def _run(script: Script, store: Store) -> None:
+    # To the log a graph without statements is none, so clearing one twice is no error (§3.1.3).
+    for name in script.emptied:
+        store.add_graph(NamedNode(name))
     try:
         for part in script.parts():
             store.update(part.text, base_iri=part.base_iri, prefixes=part.prefixes)

@@ -15,6 +15,7 @@ import pytest
 
 from tests.conformance.manifests import read_cases
 from tests.conformance.service import Service, running
+from tests.conformance.shacl import read_shacl_cases
 
 EXPECTED: dict[str, dict[str, str]] = tomllib.loads(
     Path(__file__).with_name("expected.toml").read_text()
@@ -33,6 +34,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         cases = read_cases(Path(os.environ["W3C"]))
         metafunc.parametrize(
             "case", [expected("w3c", case.name, case.suite, case) for case in cases]
+        )
+    if "shacl_case" in metafunc.fixturenames:
+        found = read_shacl_cases(Path(os.environ["SHACL"]))
+        metafunc.parametrize(
+            "shacl_case", [expected("shacl", case.name, case.suite, case) for case in found]
         )
 
 
@@ -76,6 +82,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.write_line(f"{'suite':24}{'passed':>8}{'expected':>10}{'failed':>8}")
     for suite, found in counts.items():
         failed = found["failed"] + found["error"]
-        terminalreporter.write_line(
-            f"{suite:24}{found['passed']:8}{found['xfailed']:10}{failed:8}"
-        )
+        terminalreporter.write_line(f"{suite:24}{found['passed']:8}{found['xfailed']:10}{failed:8}")

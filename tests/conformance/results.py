@@ -112,9 +112,7 @@ def read_result(body: bytes, media_type: str) -> Result:
     if isinstance(found, QueryBoolean):
         return bool(found)
     names = [variable.value for variable in found.variables]
-    rows = tuple(
-        {name: term for name in names if (term := row[name]) is not None} for row in found
-    )
+    rows = tuple({name: term for name in names if (term := row[name]) is not None} for row in found)
     return Solutions(frozenset(names), rows)
 
 
@@ -126,9 +124,17 @@ def _table(body: bytes) -> Counter[tuple[str, ...]]:
         cells = []
         for name, cell in sorted(row.items()):
             blank = cell.startswith("_:")
-            cells += [name, seen.setdefault(cell, f"_:{len(seen)}") if blank else cell]
+            cells += [name, seen.setdefault(cell, f"_:{len(seen)}") if blank else _value(cell)]
         bag[tuple(cells)] += 1
     return bag
+
+
+def _value(cell: str) -> str:
+    """A cell by its value, if it is a number."""
+    try:
+        return repr(float(cell))
+    except ValueError:
+        return cell
 
 
 def _as_graph(rows: Iterable[dict[str, Term]], ordered: bool) -> Iterable[Quad]:

@@ -41,9 +41,7 @@ class Service:
     def ask(self, query: str, accept: str, **parameters: str) -> httpx.Response:
         """One query operation, by direct POST."""
         headers = {"content-type": "application/sparql-query", "accept": accept}
-        return self.http.post(
-            "/sparql", content=query.encode(), params=parameters, headers=headers
-        )
+        return self.http.post("/sparql", content=query.encode(), params=parameters, headers=headers)
 
     def update(self, text: str, **parameters: str) -> httpx.Response:
         """One update operation, by direct POST."""

@@ -11,6 +11,7 @@ from rdflib import RDFS, Namespace, URIRef
 from rdflib.term import Node
 
 from tests.conformance.manifests import MF, Case
+from tests.conformance.protocols import Conversation
 from tests.conformance.results import ACCEPT, expected_result, isomorphic, same
 from tests.conformance.service import Service, expected_quads
 
@@ -21,7 +22,16 @@ _FROM = re.compile(r"FROM\s+(?:NAMED\s+)?<([^>:]+)>", re.IGNORECASE)
 _LAST_ORDER = re.compile(r"ORDER\s+BY[^{}]*\Z", re.IGNORECASE)
 
 
-def test_w3c(case: Case, service: Service) -> None:
+@pytest.fixture(scope="session")
+def conversation(service: Service) -> Conversation:
+    """The tests of the Graph Store Protocol go on from each other."""
+    return Conversation(service)
+
+
+def test_w3c(case: Case, service: Service, conversation: Conversation) -> None:
+    if case.kind in {"ProtocolTest", "GraphStoreProtocolTest"}:
+        conversation.run(case)
+        return
     check = _CHECKS.get(case.kind)
     if check is None:
         pytest.fail(f"No test of this kind is known: {case.kind}.")
