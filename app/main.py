@@ -73,7 +73,10 @@ class Front:
         """Pass a request to whom it is for."""
         app: ASGIApp = self.framework
         if scope["type"] == "http":
-            app = self._raw.get(scope["path"], app)
+            path: str = scope["path"]
+            if path.startswith("/graphs/"):  # the addresses of graphs, with the store's own
+                path = "/graphs"
+            app = self._raw.get(path, app)
             if error := _unnameable(scope):
                 app = self._problems.response(Request(scope), error)
         await app(scope, receive, send)
@@ -189,7 +192,12 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     update = UpdateApp(
         door, union=union, problems=problems, max_update_bytes=settings.update_kb << 10
     )
-    raw: dict[str, ASGIApp] = {"/sparql": sparql, "/sparql/update": update, "/graphs": graphs}
+    raw: dict[str, ASGIApp] = {
+        "/sparql": sparql,
+        "/sparql/": sparql,
+        "/sparql/update": update,
+        "/graphs": graphs,
+    }
     return Front(framework, raw, problems, service.jobs.hang_up)
 
 

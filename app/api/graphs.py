@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 from collections.abc import Sequence
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from app.accounts import Act, Principal, Role
 from app.api.parameters import read_conditions
 from app.api.problems import Problems
 from app.api.streaming import (
@@ -26,11 +28,17 @@ from app.api.streaming import (
 )
 from app.api.submissions import SubmissionDoor
 from app.api.uploads import read_parts
-from app.errors import AppError, NotFound
+from app.errors import AppError, Forbidden, NotFound
 from app.log import Log
 from app.rdf import media
 from app.sparql.endpoint import Endpoint
-from app.sparql.graph_store import METHODS, GraphRead, GraphWrite, read_graph_request
+from app.sparql.graph_store import (
+    METHODS,
+    GraphCreation,
+    GraphRead,
+    GraphWrite,
+    read_graph_request,
+)
 from app.submissions.admission import Asked
 from app.submissions.gate import File
 from app.submissions.register import Submission
@@ -69,7 +77,11 @@ class GraphStoreApp:
         request = HttpRequest(scope, receive)
         try:
             wanted = read_graph_request(
-                scope["method"], scope["query_string"], request.headers.get("accept")
+                scope["method"],
+                scope["query_string"],
+                request.headers.get("accept"),
+                below=_below(scope),
+                address=self._address,
             )
             if isinstance(wanted, GraphRead):
                 async with cancelled_by_disconnect(receive):
@@ -127,14 +139,17 @@ class GraphStoreApp:
 
     # writing
 
-    async def _write(self, request: HttpRequest, wanted: GraphWrite) -> Response:
+    async def _write(self, request: HttpRequest, wanted: GraphWrite | GraphCreation) -> Response:
         """PUT (§5.3), DELETE (§5.4) and POST (§5.5) as submissions."""
         who = await self._door.principal(request)
+        conditions = read_conditions(request.headers)
+        created = isinstance(wanted, GraphCreation)
+        if isinstance(wanted, GraphCreation):
+            wanted = self._named(wanted, who, conditions.idempotency)
         name = self._name(wanted.graph)
         await self._door.desk.refuse(who, name)
         read = GraphRead(wanted.graph, media.N_TRIPLES)
-        existed = wanted.graph is None or (await self._look(read))[0]
-        conditions = read_conditions(request.headers)
+        existed = not created and (await self._look(read))[0]
         asked = Asked(
             mode=Mode.MERGE if wanted.method == "POST" else Mode.REPLACE,
             files=await self._files(request, wanted),
@@ -145,12 +160,25 @@ class GraphStoreApp:
             idempotency=conditions.idempotency,
         )
         # Who repeats a request, since the answer was lost, gets that answer.
-        gone = wanted.method == "DELETE" and not existed
+        gone = wanted.method == "DELETE" and wanted.graph is not None and not existed
         if gone and not await self._door.desk.was_sent(who, asked):
             raise NotFound(f"There is no graph {wanted.graph}.")
         if wanted.dry_run:
             return await self._door.preview(request, who, asked, {})
         return self._answer(await self._door.send(request, who, asked, {}), wanted, existed)
+
+    def _named(self, wanted: GraphCreation, who: Principal, idempotency: str | None) -> GraphWrite:
+        """A name for a new graph, which is its address; the same for who repeats a request."""
+        if not who.may(Act.ADMINISTER):
+            raise Forbidden(
+                "Only an administrator makes graphs without a name: have the dataset registered, "
+                "then POST to ?graph= and its IRI.",
+                needed=Role.ADMIN.value,
+                role=who.role.value,
+            )
+        repeated = uuid.uuid5(uuid.NAMESPACE_URL, f"{self._address}/{who.key}/{idempotency}")
+        name = f"{self._address}/{repeated if idempotency else uuid.uuid4()}"
+        return GraphWrite(NamedNode(name), "POST", wanted.dry_run)
 
     async def _files(self, request: HttpRequest, wanted: GraphWrite) -> tuple[File, ...]:
         if wanted.method == "DELETE":
@@ -167,12 +195,29 @@ class GraphStoreApp:
         headers = {"Link": f'<{self._door.address}/{one.id}>; rel="describedby"'}
         if one.generation is not None:
             headers["ETag"] = f'"{one.generation}"'
-        if existed or wanted.method == "DELETE":
+        if not existed and wanted.method != "DELETE":
+            return Response(
+                status_code=201, headers={**headers, "Location": self._location(wanted.graph)}
+            )
+        if wanted.method == "PUT":
             return Response(status_code=204, headers=headers)
-        graph = quote(wanted.graph.value if wanted.graph else "", safe=":/")
-        return Response(
-            status_code=201, headers={**headers, "Location": f"{self._address}?graph={graph}"}
-        )
+        answer = self._door.answer(one, 200)
+        answer.headers.update(headers)
+        return answer
+
+    def _location(self, graph: NamedNode | None) -> str:
+        """Where a graph can be read from now on."""
+        if graph is None:
+            return f"{self._address}?default"
+        if graph.value.startswith(f"{self._address}/"):
+            return graph.value
+        return f"{self._address}?graph={quote(graph.value, safe=':/')}"
+
+
+def _below(scope: Scope) -> str:
+    """What follows the graph store's address in the path, with its percent-encoding."""
+    path: str = scope["raw_path"].decode("latin-1")
+    return path.partition("/graphs")[2]
 
 
 def _caching(tag: str) -> list[tuple[bytes, bytes]]:

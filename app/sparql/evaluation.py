@@ -61,6 +61,7 @@ class CagedEvaluator:
             "union": self._union and query.default_graphs is None,
             "default_graphs": query.default_graphs,
             "named_graphs": query.named_graphs,
+            "reserved": None if self._union else f"{self._base_iri}graph/service",
             "results": query.results,
             "graphs": query.graphs,
         }

@@ -13,6 +13,7 @@ from pyoxigraph import (
     QuerySolutions,
     QueryTriples,
     RdfFormat,
+    Store,
 )
 
 from app.rdf import media
@@ -28,17 +29,21 @@ def query(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> Non
 
     `args`: `union` (the default graph is the union of all), `default_graphs` and `named_graphs`
     (protocol dataset, or None), `results` and `graphs` (media type for each kind of result),
-    `base_iri`.
+    `base_iri`, `reserved` (a graph that `GRAPH ?g` passes over in a query that states no dataset
+    and does not name it, or None).
     The header says the `media_type`.
     """
     text = body.decode()
     default, named = _nodes(args["default_graphs"]), _nodes(args["named_graphs"])
+    states_dataset = default is not None or bool(used_keywords(text, "FROM"))
+    if args["reserved"] and not states_dataset and args["reserved"] not in text:
+        named = _published(cage.store, args["reserved"])
     try:
         result = cage.store.query(
             text,
             base_iri=args["base_iri"],
             # the engine would let the union win over FROM (SPARQL 1.1 §13.2)
-            use_default_graph_as_union=args["union"] and not used_keywords(text, "FROM"),
+            use_default_graph_as_union=args["union"] and not states_dataset,
             default_graph=[*default] if default is not None else None,
             named_graphs=[*named] if named is not None else None,
         )
@@ -48,6 +53,12 @@ def query(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> Non
         _serialise(result, args, reply)
     except RuntimeError as error:
         raise rejected(error, text) from None
+
+
+def _published(store: Store, reserved: str) -> list[NamedNode]:
+    """What others have published, as a plain SPARQL service would have nothing else."""
+    graphs = (name for name in store.named_graphs() if isinstance(name, NamedNode))
+    return [name for name in graphs if name.value != reserved]
 
 
 def _serialise(
