@@ -29,12 +29,19 @@ class Lane:
 
     async def enter(self) -> None:
         """Take a place, or wait in line; raises Overloaded when the line is full."""
-        if self.try_enter():
-            return
+        if not self.try_enter():
+            await self.take_turn(self.line_up())
+
+    def line_up(self) -> asyncio.Future[None]:
+        """Join the line; raises Overloaded when it is full."""
         if len(self._waiting) >= self.queue:
             raise Overloaded(retry_after=1 + len(self._waiting) // max(1, self.size))
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
+        return turn
+
+    async def take_turn(self, turn: asyncio.Future[None]) -> None:
+        """Wait for the place; who gives up, leaves the line."""
         try:
             await turn
         except asyncio.CancelledError:
