@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import socket
 import sys
@@ -236,6 +237,7 @@ def _lifespan(service: Service) -> Any:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with service:
             await service.start()
+            gc.freeze()  # what lives as long as the process need not be looked through again
             node = service.node
             follower = asyncio.create_task(node.follow()) if isinstance(node, StoreNode) else None
             try:

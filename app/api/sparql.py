@@ -130,7 +130,7 @@ class SparqlApp:
     async def _describe(self, operation: ServiceDescription, send: Send, *, head: bool) -> None:
         body = service_description(self._address, operation.media_type, union=self._union)
         headers = [(b"content-type", content_type(operation.media_type)), (b"vary", b"Accept")]
-        await respond(send, 200, headers + CORS, b"" if head else body)
+        await respond(send, 200, headers + CORS, body, head=head)
 
     async def _answer(
         self, query: Query, held: bytes | None, receive: Receive, send: Send, *, method: str

@@ -40,16 +40,23 @@ class Lane:
         self._waiting.append(turn)
         return turn
 
-    async def take_turn(self, turn: asyncio.Future[None]) -> None:
-        """Wait for the place; who gives up, leaves the line."""
+    async def take_turn(self, turn: asyncio.Future[None], until: float | None = None) -> None:
+        """Wait for the place; who gives up, leaves the line.
+
+        Raises TimeoutError when it is not free by `until`, in the loop's time.
+        """
+        timer = turn.get_loop().call_at(until, _too_late, turn) if until else None
         try:
             await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self.leave()  # the place was handed over in the moment of giving up
-            elif turn in self._waiting:  # else `leave` has passed over it already
+        except (asyncio.CancelledError, TimeoutError):
+            if turn in self._waiting:
                 self._waiting.remove(turn)
+            elif not turn.cancelled() and turn.exception() is None:
+                self.leave()  # the place was handed over in the moment of giving up
             raise
+        finally:
+            if timer:
+                timer.cancel()
 
     def leave(self) -> None:
         """Give the place to the next in line, or free it."""
@@ -64,3 +71,8 @@ class Lane:
     def waiting(self) -> int:
         """How many stand in line."""
         return len(self._waiting)
+
+
+def _too_late(turn: asyncio.Future[None]) -> None:
+    if not turn.done():
+        turn.set_exception(TimeoutError())

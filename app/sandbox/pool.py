@@ -395,12 +395,11 @@ class _Run:
         self._worker.send(checkpoint, self._asked, self._body)
 
     async def _wait_in_line(self, lane: Lane) -> None:
+        turn = lane.line_up()
+        if lane is self._pool.lanes["light"] and not self._pool._pressing:
+            self._pool.press()
         try:
-            async with asyncio.timeout_at(self._deadline):
-                turn = lane.line_up()
-                if lane is self._pool.lanes["light"] and not self._pool._pressing:
-                    self._pool.press()
-                await lane.take_turn(turn)
+            await lane.take_turn(turn, self._deadline)
         except TimeoutError:
             raise Overloaded(retry_after=max(1, round(self._limits.seconds))) from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import io
 import json
@@ -103,6 +104,7 @@ def run(pipe: socket.socket) -> None:
     pipe.sendall(wire.message(wire.HEADER, {"network_refused": walled}))
     cage = Cage()
     walls.end_at_alarm()
+    gc.freeze()  # what was inherited is shared with the other workers as long as nothing touches it
     memory = walls.Memory()
     while True:
         try:

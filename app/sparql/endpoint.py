@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from typing import Final
+from typing import Any, Final
 
 from app.errors import (
     AppError,
@@ -42,7 +42,7 @@ class Endpoint:
 
     def __init__(self, evaluator: Evaluator, cache: ResultCache) -> None:
         self._evaluator = evaluator
-        self._flights: dict[Query, _Flight] = {}
+        self._flights: dict[Query, Flight] = {}
         self.cache = cache
         self.shared = 0
 
@@ -54,54 +54,28 @@ class Endpoint:
         """What the result's ETag would be now, without evaluating; None if it has none."""
         return etag(query, self._evaluator.generation()) if repeatable(query) else None
 
-    @contextlib.asynccontextmanager
-    async def evaluate(self, query: Query) -> AsyncIterator[Answer]:
+    def evaluate(self, query: Query) -> AbstractAsyncContextManager[Answer]:
         """The answer; leaving early stops the work. Raises what `Evaluator.evaluate` raises."""
-        kept = self.kept(query)
-        steady = kept is not None or repeatable(query)
-        if kept is None and (flight := self._flights.get(query)):
-            kept = await flight.follow()
-            self.shared += kept is not None
-        if kept is not None:
-            yield _answer(kept)
-        elif not steady:
-            async with self._evaluated(query) as answer:
-                yield answer
-        else:
-            async with self._leading(query) as answer:
-                yield answer
+        if kept := self.kept(query):
+            return contextlib.nullcontext(_answer(kept))
+        if not repeatable(query):
+            return self._evaluated(query)
+        if flight := self._flights.get(query):
+            return self._following(query, flight)
+        return _Leading(self, query)
 
     def _evaluated(self, query: Query) -> AbstractAsyncContextManager[Answer]:
         """Every evaluation, and nothing that is answered from memory, goes through here."""
         return self._evaluator.evaluate(query)
 
     @contextlib.asynccontextmanager
-    async def _leading(self, query: Query) -> AsyncIterator[Answer]:
-        self.cache.misses += 1
-        flight = self._flights.setdefault(query, _Flight())
-        leads = flight.leader is asyncio.current_task()
-        try:
-            async with self._evaluated(query) as answer:
-                tag = etag(query, answer.generation)
-                kept = None
-                if answer.complete is not None:
-                    kept = Kept(answer.generation, answer.media_type, answer.complete, tag)
-                    self.cache.put(query, kept)
-                if leads:
-                    del self._flights[query]
-                    flight.land(kept)
-                yield Answer(
-                    answer.generation, answer.media_type, answer.complete, answer.chunks, tag
-                )
-        except _SAME_FOR_ALL as error:
-            if leads and self._flights.get(query) is flight:
-                del self._flights[query]
-                flight.land(error)
-            raise
-        finally:
-            if leads and self._flights.get(query) is flight:
-                del self._flights[query]
-                flight.land(None)
+    async def _following(self, query: Query, flight: Flight) -> AsyncIterator[Answer]:
+        if kept := await flight.follow():
+            self.shared += 1
+            yield _answer(kept)
+            return
+        async with _Leading(self, query) as answer:
+            yield answer
 
     async def nobody_follows(self, query: Query, leader: asyncio.Task[object] | None) -> None:
         """Wait until nobody else wants what this task evaluates."""
@@ -110,7 +84,46 @@ class Endpoint:
             await flight.left_alone()
 
 
-class _Flight:
+class _Leading:
+    """An evaluation whose result is kept, and shared unless another one is under way.
+
+    A class, since generators would cost a lookup a tenth of its time.
+    """
+
+    def __init__(self, endpoint: Endpoint, query: Query) -> None:
+        self._endpoint = endpoint
+        self._query = query
+        self._evaluation = endpoint._evaluated(query)
+        self._flight: Flight | None = None
+
+    async def __aenter__(self) -> Answer:
+        flights = self._endpoint._flights
+        if self._query not in flights:
+            self._flight = flights[self._query] = Flight()
+        self._endpoint.cache.misses += 1
+        try:
+            answer = await self._evaluation.__aenter__()
+        except BaseException as error:
+            self._land(error if isinstance(error, _SAME_FOR_ALL) else None)
+            raise
+        tag = etag(self._query, answer.generation)
+        kept = None
+        if answer.complete is not None:
+            kept = Kept(answer.generation, answer.media_type, answer.complete, tag)
+            self._endpoint.cache.put(self._query, kept)
+        self._land(kept)
+        return Answer(answer.generation, answer.media_type, answer.complete, answer.chunks, tag)
+
+    async def __aexit__(self, *raised: Any) -> bool | None:
+        return await self._evaluation.__aexit__(*raised)
+
+    def _land(self, outcome: Kept | AppError | None) -> None:
+        if self._flight:
+            del self._endpoint._flights[self._query]
+            self._flight.land(outcome)
+
+
+class Flight:
     """An evaluation under way, the task that leads it, and those who wait for it."""
 
     def __init__(self) -> None:
