@@ -13,6 +13,9 @@ from app.sparql.operation import Query
 _CHANGING: Final = ("RAND", "NOW", "UUID", "STRUUID", "SERVICE")
 """What gives another result each time, or depends on others. BNODE only gives other labels."""
 
+_LONG_TEXT: Final = 8_192
+"""Characters past which a text is not read token by token."""
+
 _LARGEST_SHARE: Final = 16
 _OVERHEAD: Final = 1_024
 """Bytes that an entry takes beside text and body, generously."""
@@ -40,8 +43,14 @@ def etag(query: Query, generation: int) -> str:
 
 
 def repeatable(query: Query) -> bool:
-    """Whether the generation of the graph alone decides on the result of a query."""
-    return not used_keywords(query.text, *_CHANGING)
+    """Whether the generation of the graph alone decides on the result of a query.
+
+    Of a long text, a word that may be one of those functions is enough to deny it.
+    """
+    if len(query.text) <= _LONG_TEXT:
+        return not used_keywords(query.text, *_CHANGING)
+    upper = query.text.upper()
+    return not any(name in upper for name in (*_CHANGING, "\\U"))
 
 
 class ResultCache:
