@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import socket
 import sys
@@ -25,6 +26,7 @@ from app.api.graphs import GraphStoreApp
 from app.api.history import history_router
 from app.api.history_openapi import describe_history
 from app.api.jobs import describe_jobs, jobs_router
+from app.api.listening import OneWriteProtocol
 from app.api.problems import Problems
 from app.api.rate_limits import RateLimits
 from app.api.records import records_router
@@ -44,6 +46,7 @@ from app.records.service import Records
 from app.sandbox.pool import Limits
 from app.service import Service
 from app.settings import Settings, networks
+from app.sparql.cache import ResultCache
 from app.sparql.endpoint import Endpoint
 from app.sparql.evaluation import CagedEvaluator
 from app.store.node import StoreNode
@@ -169,7 +172,7 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     evaluator = CagedEvaluator(
         service.pool, base_iri=settings.base_iri, union=union, limits=query_limits
     )
-    endpoint = Endpoint(evaluator)
+    endpoint = Endpoint(evaluator, ResultCache(settings.cache_mb << 20))
     sparql = SparqlApp(
         endpoint,
         address=f"{settings.public_url}/sparql",
@@ -208,7 +211,10 @@ def serve(application: Front, settings: Settings) -> None:
             application,
             host=settings.host,
             port=settings.port,
+            http=OneWriteProtocol,
+            ws="none",
             log_level="warning",
+            access_log=False,  # else its line is made for each request, and thrown away
             server_header=False,
             timeout_graceful_shutdown=5,
             proxy_headers=False,  # whom to believe is a setting of our own
@@ -239,6 +245,7 @@ def _lifespan(service: Service) -> Any:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with service:
             await service.start()
+            gc.freeze()  # what lives as long as the process need not be looked through again
             node = service.node
             follower = asyncio.create_task(node.follow()) if isinstance(node, StoreNode) else None
             try:

@@ -58,6 +58,7 @@ class Settings(BaseSettings):
     query_memory_mb: int = Field(1024, ge=64, description="Address space a job may add, MB")
     query_result_mb: int = Field(512, ge=1, description="Bytes a query may answer with, MB")
     query_kb: int = Field(256, ge=1, description="Length of a query text, kB")
+    cache_mb: int = Field(64, ge=0, description="Memory for results of queries, MB; 0 is none")
     submission_seconds: float = Field(600.0, gt=0, description="Deadline of a submission, seconds")
     submission_memory_mb: int = Field(4096, ge=64, description="Address space of a submission, MB")
     submission_mb: int = Field(256, ge=1, description="Size of a submission, unpacked, MB")

@@ -17,6 +17,7 @@ from app.api.submissions import SubmissionDoor
 from app.database import Database
 from app.log import Log
 from app.sandbox.pool import Checkpoint, Limits
+from app.sparql.cache import ResultCache
 from app.sparql.endpoint import Endpoint
 from app.sparql.evaluation import CagedEvaluator
 from tests.sandbox.cage import pool
@@ -45,7 +46,10 @@ def test_a_graph_is_found_also_when_every_answer_is_slow(tmp_path: Path) -> None
         async with pool(lambda: Checkpoint(str(tmp_path / "store"), 0)) as cages:
             limits = Limits(seconds=20, memory_mb=512, slice_seconds=0.0)  # all counts as heavy
             app = GraphStoreApp(
-                Endpoint(CagedEvaluator(cages, base_iri=Door.base_iri, union=True, limits=limits)),
+                Endpoint(
+                    CagedEvaluator(cages, base_iri=Door.base_iri, union=True, limits=limits),
+                    ResultCache(0),
+                ),
                 log,
                 cast(SubmissionDoor, Door()),
                 address="http://example.org/graphs",

@@ -230,7 +230,7 @@ def work(path: str, text: str, seconds: float, megabytes: int) -> None:
     cage = Cage()
     walls.limit_time(seconds)
     cage.turn_to(path, 7)
-    walls.limit_memory(megabytes)
+    walls.Memory().limit(megabytes)
     updated(cage, text, BASE, [ONE])
 
 
