@@ -14,6 +14,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from limits import parse
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
@@ -21,6 +22,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.accounts import accounts_router, describe_accounts
+from app.api.clients import Clients
 from app.api.graphs import GraphStoreApp
 from app.api.history import history_router
 from app.api.history_openapi import describe_history
@@ -46,6 +48,7 @@ from app.service import Service
 from app.settings import Settings, networks
 from app.sparql.endpoint import Endpoint
 from app.sparql.evaluation import CagedEvaluator
+from app.sparql.guard import Allowance, Guard, Quota
 from app.store.node import StoreNode
 
 
@@ -166,9 +169,12 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     evaluator = CagedEvaluator(
         service.pool, base_iri=settings.base_iri, union=union, limits=query_limits
     )
-    endpoint = Endpoint(evaluator)
+    guard = Guard(allowances(settings), max_result_bytes=settings.query_result_mb << 20)
+    clients = Clients(service.accounts, guard, trusted=networks(settings.trusted_proxies))
+    endpoint = Endpoint(evaluator, guard)
     sparql = SparqlApp(
         endpoint,
+        clients,
         address=f"{settings.public_url}/sparql",
         problems=problems,
         union=union,
@@ -178,6 +184,7 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     )
     graphs = GraphStoreApp(
         endpoint,
+        clients,
         service.log,
         door,
         address=f"{settings.public_url}/graphs",
@@ -191,6 +198,24 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     )
     raw: dict[str, ASGIApp] = {"/sparql": sparql, "/sparql/update": update, "/graphs": graphs}
     return Front(framework, raw, problems, service.jobs.hang_up)
+
+
+def allowances(settings: Settings) -> tuple[Allowance, Allowance] | None:
+    """What clients without and with a key may have; None where nobody is counted."""
+    if not settings.rate_limits:
+        return None
+    rate = parse(settings.query_rate)
+    anonymous = Allowance(
+        Quota(rate.amount, rate.get_expiry()),
+        Quota(settings.query_budget, 60),
+        settings.query_at_once,
+    )
+    keyed = replace(
+        anonymous,
+        queries=anonymous.queries.times(settings.key_factor),
+        seconds=anonymous.seconds.times(settings.key_factor),
+    )
+    return anonymous, keyed
 
 
 def serve(application: Front, settings: Settings) -> None:

@@ -393,6 +393,11 @@ def limits() -> str:
     )
 
 
+def budgets() -> str:
+    """What one client may ask of the endpoint."""
+    return _limits("query_rate", "query_budget", "query_at_once", "key_factor")
+
+
 def validate_limits() -> str:
     """What one check of data may use."""
     return _limits("validate_seconds", "validate_memory_mb", "validate_mb", "validate_rate")
@@ -618,6 +623,7 @@ def prefixes() -> str:
 
 PARTS: Mapping[str, Callable[[], str]] = {
     "addresses": addresses,
+    "budgets": budgets,
     "commands": commands,
     "data-model": data_model,
     "datasets": datasets,

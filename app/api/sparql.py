@@ -8,6 +8,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from app.api.clients import Clients
 from app.api.problems import Problems
 from app.api.streaming import (
     CORS,
@@ -36,6 +37,7 @@ class SparqlApp:
     def __init__(
         self,
         endpoint: Endpoint,
+        clients: Clients,
         *,
         address: str,
         problems: Problems,
@@ -45,6 +47,7 @@ class SparqlApp:
         page: Page,
     ) -> None:
         self._endpoint = endpoint
+        self._clients = clients
         self._address = address
         self._problems = problems
         self._union = union
@@ -58,6 +61,7 @@ class SparqlApp:
             await respond(send, 204, preflight(METHODS))
             return
         head = scope["method"] == "HEAD"
+        operation = None
         try:
             operation = read_operation(
                 await self._request(scope, receive), max_query_bytes=self._max_query_bytes
@@ -68,8 +72,10 @@ class SparqlApp:
             elif isinstance(operation, ServiceDescription):
                 await self._describe(operation, send, head=head)
             else:
-                await self._evaluate(operation, receive, send, head=head)
+                await self._evaluate(operation, scope, receive, send, head=head)
         except AppError as error:
+            if isinstance(error, PayloadTooLarge) and operation is None:
+                self._endpoint.refused(error)
             reply = self._problems.response(HttpRequest(scope), error)
             reply.raw_headers.extend(CORS)
             await reply(scope, receive, send)
@@ -104,9 +110,19 @@ class SparqlApp:
         headers = [(b"content-type", content_type(operation.media_type)), (b"vary", b"Accept")]
         await respond(send, 200, headers + CORS, b"" if head else body)
 
-    async def _evaluate(self, query: Query, receive: Receive, send: Send, *, head: bool) -> None:
-        async with (
-            cancelled_by_disconnect(receive),
-            self._endpoint.evaluate(query) as answer,
-        ):
-            await send_result(answer, send, head=head, max_bytes=self._max_result_bytes)
+    async def _evaluate(
+        self, query: Query, scope: Scope, receive: Receive, send: Send, *, head: bool
+    ) -> None:
+        client = await self._clients.of(scope)
+        with self._clients.told(scope, client):
+            async with (
+                cancelled_by_disconnect(receive),
+                self._endpoint.evaluate(query, client) as answer,
+            ):
+                await send_result(
+                    answer,
+                    send,
+                    head=head,
+                    max_bytes=self._max_result_bytes,
+                    extra=self._clients.fields(client),
+                )
