@@ -27,6 +27,7 @@ from app.api.graphs import GraphStoreApp
 from app.api.history import history_router
 from app.api.history_openapi import describe_history
 from app.api.jobs import describe_jobs, jobs_router
+from app.api.metrics import Metrics, metrics_router
 from app.api.problems import Problems
 from app.api.rate_limits import RateLimits
 from app.api.records import records_router
@@ -65,9 +66,11 @@ class Front:
         framework: FastAPI,
         raw: Mapping[str, ASGIApp],
         problems: Problems,
+        metrics: Metrics,
         hang_up: Callable[[], None],
     ) -> None:
         self.framework = framework
+        self._metrics = metrics
         self._raw: dict[str, ASGIApp] = {**raw, "/health/live": _ALIVE}
         self._problems = problems
         self.hang_up = hang_up
@@ -79,7 +82,7 @@ class Front:
             app = self._raw.get(scope["path"], app)
             if error := _unnameable(scope):
                 app = self._problems.response(Request(scope), error)
-        await app(scope, receive, send)
+        await app(scope, receive, self._metrics.counting(scope, send))
 
 
 def _unnameable(scope: Scope) -> AppError | None:
@@ -136,6 +139,10 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
         ],
     )
     _add_health(framework, service)
+    metrics = Metrics(service.pool)
+    framework.include_router(
+        metrics_router(metrics, lambda: service.checkpoint().generation, service.log.head)
+    )
     framework.include_router(accounts_router(service.accounts, settings.public_url))
     framework.include_router(jobs_router(service.jobs, service.accounts, problem_types))
     framework.include_router(
@@ -169,7 +176,11 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     evaluator = CagedEvaluator(
         service.pool, base_iri=settings.base_iri, union=union, limits=query_limits
     )
-    guard = Guard(allowances(settings), max_result_bytes=settings.query_result_mb << 20)
+    guard = Guard(
+        allowances(settings),
+        max_result_bytes=settings.query_result_mb << 20,
+        told=metrics.told,
+    )
     clients = Clients(service.accounts, guard, trusted=networks(settings.trusted_proxies))
     endpoint = Endpoint(evaluator, guard)
     sparql = SparqlApp(
@@ -197,7 +208,7 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
         door, union=union, problems=problems, max_update_bytes=settings.update_kb << 10
     )
     raw: dict[str, ASGIApp] = {"/sparql": sparql, "/sparql/update": update, "/graphs": graphs}
-    return Front(framework, raw, problems, service.jobs.hang_up)
+    return Front(framework, raw, problems, metrics, service.jobs.hang_up)
 
 
 def allowances(settings: Settings) -> tuple[Allowance, Allowance] | None:

@@ -102,6 +102,7 @@ ADDRESSES: Mapping[str, str] = {
     "/validate": "A form for checking data",
     "/health/live": "200 as long as the process answers",
     "/health/ready": "200 when the newest published state is served, with its number; else 503",
+    "/metrics": "Figures for Prometheus: see [docs/operating.md](docs/operating.md)",
     "/static/{path}": "Style and scripts of the pages",
     "/favicon.ico": "The icon of the pages",
 }

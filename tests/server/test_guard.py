@@ -192,3 +192,38 @@ def test_what_was_refused_or_cut_is_logged_without_who_or_what(guarded: RunningS
     log = Path(guarded.log).read_text()
     for never in ("192.0.2.", "198.51.100.", "example.org", "SELECT", "ltg_"):
         assert never not in log
+
+
+def metrics(server: RunningServer) -> dict[str, float]:
+    reply = server.get("/metrics")
+    assert reply.status_code == 200
+    assert reply.headers["content-type"].startswith("text/plain; version=")
+    samples = (line.rpartition(" ") for line in reply.text.splitlines() if line[0] != "#")
+    return {name: float(value) for name, _, value in samples}
+
+
+def test_metrics_follow_what_happens(guarded: RunningServer) -> None:
+    def queries(outcome: str) -> float:
+        name = f'lifetec_query_seconds_count{{door="sparql",outcome="{outcome}"}}'
+        return metrics(guarded).get(name, 0)
+
+    answered, mistaken, late = queries("answered"), queries("syntax"), queries("deadline")
+    before = metrics(guarded)
+    assert ask(guarded, "192.0.2.60").status_code == 200
+    assert ask(guarded, "192.0.2.60", "SELECT").status_code == 400
+    with ThreadPoolExecutor(1) as threads:
+        long = threads.submit(ask, guarded, "192.0.2.60", LONG)
+        while metrics(guarded)['lifetec_lane_busy{lane="heavy"}'] != 1:
+            assert not long.done(), "no place was ever taken"
+        assert long.result().status_code == 504
+    after = metrics(guarded)
+    assert (queries("answered"), queries("syntax")) == (answered + 1, mistaken + 1)
+    assert queries("deadline") == late + 1
+    assert after['lifetec_http_requests_total{status="504"}'] >= 1
+    assert after["lifetec_workers_killed_total"] == before["lifetec_workers_killed_total"] + 1
+    assert after["lifetec_workers_started_total"] > before["lifetec_workers_started_total"]
+    assert after['lifetec_query_bytes_total{door="sparql"}'] > 0
+    assert after['lifetec_lane_places{lane="light"}'] == 2
+    assert after["lifetec_generation"] == after["lifetec_log_head"] > 0
+    assert after['lifetec_resident_bytes{process="server"}'] > 1 << 20
+    assert after['lifetec_resident_bytes{process="workers"}'] > 1 << 20
