@@ -19,8 +19,8 @@ from pyoxigraph import Quad, RdfFormat, parse, serialize
 
 from app.rdf import media
 from app.rdf.terms import SH
+from tests.server.listener import Listener
 from tests.server.running import ROOT, RunningServer, lifetec
-from tests.server.test_walls import Listener
 
 VALIDATE = "/api/v1/validate"
 PROBLEM = "https://w3id.org/lifetec/problem/"
