@@ -259,17 +259,30 @@ class StillReferenced(Conflict):
 
 
 class RateLimited(AppError):
-    """One client has asked more often than is allowed; try again after `retry_after` seconds.
+    """One client has asked for more than is allowed; try again after `retry_after` seconds.
 
-    `quota` requests are allowed in `window` seconds; `policy` names the limit.
+    `quota` of the `unit` are allowed in `window` seconds, or at one time; `policy` names the limit.
     """
 
     slug = "rate-limited"
     title = "Too many requests"
 
-    def __init__(self, policy: str, *, quota: int, window: int, retry_after: int):
+    def __init__(
+        self,
+        policy: str,
+        *,
+        quota: int,
+        retry_after: int,
+        window: int | None = None,
+        unit: str = "requests",
+    ):
+        meant = (
+            f"More than {quota} {unit} in {window} s"
+            if window
+            else f"{quota} {unit} of yours run or wait already; let some of them end first"
+        )
         super().__init__(
-            f"More than {quota} requests in {window} s; try again in {retry_after} s.",
+            f"{meant}; try again in {retry_after} s.",
             policy=policy,
             quota=quota,
             window=window,

@@ -15,6 +15,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from limits import parse
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
@@ -22,11 +23,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.accounts import accounts_router, describe_accounts
+from app.api.clients import Clients
 from app.api.graphs import GraphStoreApp
 from app.api.history import history_router
 from app.api.history_openapi import describe_history
 from app.api.jobs import describe_jobs, jobs_router
 from app.api.listening import OneWriteProtocol
+from app.api.metrics import Metrics, metrics_router
 from app.api.problems import Problems
 from app.api.rate_limits import RateLimits
 from app.api.records import records_router
@@ -49,6 +52,7 @@ from app.settings import Settings, networks
 from app.sparql.cache import ResultCache
 from app.sparql.endpoint import Endpoint
 from app.sparql.evaluation import CagedEvaluator
+from app.sparql.guard import Allowance, Guard, Quota
 from app.store.node import StoreNode
 
 
@@ -65,9 +69,11 @@ class Front:
         framework: FastAPI,
         raw: Mapping[str, ASGIApp],
         problems: Problems,
+        metrics: Metrics,
         hang_up: Callable[[], None],
     ) -> None:
         self.framework = framework
+        self._metrics = metrics
         self._raw: dict[str, ASGIApp] = {**raw, "/health/live": _ALIVE}
         self._problems = problems
         self.hang_up = hang_up
@@ -82,7 +88,7 @@ class Front:
             app = self._raw.get(path, app)
             if error := _unnameable(scope):
                 app = self._problems.response(Request(scope), error)
-        await app(scope, receive, send)
+        await app(scope, receive, self._metrics.counting(scope, send))
 
 
 def _unnameable(scope: Scope) -> AppError | None:
@@ -139,6 +145,11 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
         ],
     )
     _add_health(framework, service)
+    cache = ResultCache(settings.cache_mb << 20)
+    metrics = Metrics(service.pool, cache=cache)
+    framework.include_router(
+        metrics_router(metrics, lambda: service.checkpoint().generation, service.log.head)
+    )
     framework.include_router(accounts_router(service.accounts, settings.public_url))
     framework.include_router(jobs_router(service.jobs, service.accounts, problem_types))
     framework.include_router(
@@ -172,9 +183,16 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     evaluator = CagedEvaluator(
         service.pool, base_iri=settings.base_iri, union=union, limits=query_limits
     )
-    endpoint = Endpoint(evaluator, ResultCache(settings.cache_mb << 20))
+    guard = Guard(
+        allowances(settings),
+        max_result_bytes=settings.query_result_mb << 20,
+        told=metrics.told,
+    )
+    clients = Clients(service.accounts, guard, trusted=networks(settings.trusted_proxies))
+    endpoint = Endpoint(evaluator, cache, guard)
     sparql = SparqlApp(
         endpoint,
+        clients,
         address=f"{settings.public_url}/sparql",
         problems=problems,
         union=union,
@@ -184,6 +202,7 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     )
     graphs = GraphStoreApp(
         endpoint,
+        clients,
         service.log,
         door,
         address=f"{settings.public_url}/graphs",
@@ -201,7 +220,25 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
         "/sparql/update": update,
         "/graphs": graphs,
     }
-    return Front(framework, raw, problems, service.jobs.hang_up)
+    return Front(framework, raw, problems, metrics, service.jobs.hang_up)
+
+
+def allowances(settings: Settings) -> tuple[Allowance, Allowance] | None:
+    """What clients without and with a key may have; None where nobody is counted."""
+    if not settings.rate_limits:
+        return None
+    rate = parse(settings.query_rate)
+    anonymous = Allowance(
+        Quota(rate.amount, rate.get_expiry()),
+        Quota(settings.query_budget, 60),
+        settings.query_at_once,
+    )
+    keyed = replace(
+        anonymous,
+        queries=anonymous.queries.times(settings.key_factor),
+        seconds=anonymous.seconds.times(settings.key_factor),
+    )
+    return anonymous, keyed
 
 
 def serve(application: Front, settings: Settings) -> None:

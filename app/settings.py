@@ -59,6 +59,18 @@ class Settings(BaseSettings):
     query_result_mb: int = Field(512, ge=1, description="Bytes a query may answer with, MB")
     query_kb: int = Field(256, ge=1, description="Length of a query text, kB")
     cache_mb: int = Field(64, ge=0, description="Memory for results of queries, MB; 0 is none")
+    query_rate: str = Field(
+        "600/minute", description="Queries that one client may ask, as NUMBER/UNIT"
+    )
+    query_budget: int = Field(
+        60, ge=1, description="Seconds of evaluation that one client may use in a minute"
+    )
+    query_at_once: int = Field(
+        16, ge=1, description="Queries of one client that may run or wait at one time"
+    )
+    key_factor: int = Field(
+        5, ge=1, description="How many times as much who sends a key may ask and use"
+    )
     submission_seconds: float = Field(600.0, gt=0, description="Deadline of a submission, seconds")
     submission_memory_mb: int = Field(4096, ge=64, description="Address space of a submission, MB")
     submission_mb: int = Field(256, ge=1, description="Size of a submission, unpacked, MB")
@@ -81,7 +93,7 @@ class Settings(BaseSettings):
     validate_rate: str = Field(
         "30/minute", description="Checks that one client address may ask for, as NUMBER/UNIT"
     )
-    rate_limits: bool = Field(True, description="Count requests of each client address")
+    rate_limits: bool = Field(True, description="Count what each client asks and uses")
     trusted_proxies: str = Field(
         "",
         description="Addresses or networks of proxies, separated by commas, whose X-Forwarded-For "
@@ -109,10 +121,13 @@ class Settings(BaseSettings):
         kind = (self.database_url or "sqlite").partition(":")[0].partition("+")[0]
         if kind not in {"sqlite", "postgres", "postgresql"}:
             raise ValueError("LIFETEC_DATABASE_URL must begin with sqlite:// or postgresql://")
-        try:
-            parse(self.validate_rate)
-        except ValueError:
-            raise ValueError("LIFETEC_VALIDATE_RATE must be like 30/minute or 5/second") from None
+        for name in ("validate_rate", "query_rate"):
+            try:
+                parse(getattr(self, name))
+            except ValueError:
+                raise ValueError(
+                    f"LIFETEC_{name.upper()} must be like 30/minute or 5/second"
+                ) from None
         try:
             networks(self.trusted_proxies)
         except ValueError as error:

@@ -102,6 +102,7 @@ ADDRESSES: Mapping[str, str] = {
     "/validate": "A form for checking data",
     "/health/live": "200 as long as the process answers",
     "/health/ready": "200 when the newest published state is served, with its number; else 503",
+    "/metrics": "Figures for Prometheus: see [docs/operating.md](docs/operating.md)",
     "/static/{path}": "Style and scripts of the pages",
     "/favicon.ico": "The icon of the pages",
 }
@@ -393,6 +394,11 @@ def limits() -> str:
     )
 
 
+def budgets() -> str:
+    """What one client may ask of the endpoint."""
+    return _limits("query_rate", "query_budget", "query_at_once", "key_factor")
+
+
 def validate_limits() -> str:
     """What one check of data may use."""
     return _limits("validate_seconds", "validate_memory_mb", "validate_mb", "validate_rate")
@@ -618,6 +624,7 @@ def prefixes() -> str:
 
 PARTS: Mapping[str, Callable[[], str]] = {
     "addresses": addresses,
+    "budgets": budgets,
     "commands": commands,
     "data-model": data_model,
     "datasets": datasets,

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from pyoxigraph import NamedNode
-from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.accounts import Act, Principal, Role
+from app.api.clients import Clients
 from app.api.parameters import read_conditions
 from app.api.problems import Problems
 from app.api.streaming import (
@@ -39,6 +39,7 @@ from app.sparql.graph_store import (
     GraphWrite,
     read_graph_request,
 )
+from app.sparql.guard import Client
 from app.submissions.admission import Asked
 from app.submissions.gate import File
 from app.submissions.register import Submission
@@ -51,6 +52,7 @@ class GraphStoreApp:
     def __init__(
         self,
         endpoint: Endpoint,
+        clients: Clients,
         log: Log,
         door: SubmissionDoor,
         *,
@@ -61,6 +63,7 @@ class GraphStoreApp:
         max_result_bytes: int,
     ) -> None:
         self._endpoint = endpoint
+        self._clients = clients
         self._log = log
         self._door = door
         self._address = address
@@ -85,9 +88,9 @@ class GraphStoreApp:
             )
             if isinstance(wanted, GraphRead):
                 async with cancelled_by_disconnect(receive):
-                    await self._send_graph(
-                        wanted, request.headers, send, head=scope["method"] == "HEAD"
-                    )
+                    client = await self._clients.of(scope)
+                    with self._clients.told(scope, client):
+                        await self._send_graph(wanted, request, client, send)
                 return
             reply = await self._write(request, wanted)
         except AppError as error:
@@ -100,26 +103,30 @@ class GraphStoreApp:
     # reading
 
     async def _send_graph(
-        self, wanted: GraphRead, headers: Headers, send: Send, *, head: bool
+        self, wanted: GraphRead, request: HttpRequest, client: Client, send: Send
     ) -> None:
-        exists, generation = await self._look(wanted)
+        exists, generation = await self._look(wanted, client)
         if wanted.graph and not exists:
             raise NotFound(f"There is no graph {wanted.graph}.")
-        known = [one.strip() for one in headers.get("if-none-match", "").split(",")]
+        known = [one.strip() for one in request.headers.get("if-none-match", "").split(",")]
         tag = await self._tag(wanted, generation)
         if tag in known or "*" in known:  # before a large graph is written for nothing
             await respond(send, 304, [*_caching(tag), *CORS])
             return
-        async with self._endpoint.evaluate(wanted.content()) as answer:
+        async with self._endpoint.evaluate(wanted.content(), client, door="graphs") as answer:
             if answer.generation != generation:
                 tag = await self._tag(wanted, answer.generation)
             await send_result(
-                answer, send, head=head, max_bytes=self._max_result_bytes, extra=_caching(tag)
+                answer,
+                send,
+                head=request.method == "HEAD",
+                max_bytes=self._max_result_bytes,
+                extra=[*_caching(tag), *self._clients.fields(client)],
             )
 
-    async def _look(self, wanted: GraphRead) -> tuple[bool, int]:
+    async def _look(self, wanted: GraphRead, client: Client | None = None) -> tuple[bool, int]:
         """Whether the graph holds anything, and as of which generation."""
-        async with self._endpoint.evaluate(wanted.exists()) as found:
+        async with self._endpoint.evaluate(wanted.exists(), client, door="graphs") as found:
             answer = b"".join(
                 [chunk async for chunk in found.chunks]
             )  # on a busy machine it may stream

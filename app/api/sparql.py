@@ -10,6 +10,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from app.api.clients import Clients
 from app.api.problems import Problems
 from app.api.streaming import (
     CORS,
@@ -53,6 +54,7 @@ class SparqlApp:
     def __init__(
         self,
         endpoint: Endpoint,
+        clients: Clients,
         *,
         address: str,
         problems: Problems,
@@ -62,6 +64,7 @@ class SparqlApp:
         page: Page,
     ) -> None:
         self._endpoint = endpoint
+        self._clients = clients
         self._address = address
         self._problems = problems
         self._union = union
@@ -77,17 +80,20 @@ class SparqlApp:
             return
         head = scope["method"] == "HEAD"
         headers = dict(scope["headers"])
+        operation = None
         try:
             operation = await self._operation(await self._request(scope, headers, receive))
             if isinstance(operation, Query):
                 held = None if scope["method"] == "POST" else headers.get(b"if-none-match")
-                await self._answer(operation, held, receive, send, method=scope["method"])
+                await self._answer(operation, held, scope, receive, send)
             elif isinstance(operation, Form):
                 page = await self._page(HttpRequest(scope), operation.text)
                 await page(scope, receive, send)
             else:
                 await self._describe(operation, send, head=head)
         except AppError as error:
+            if isinstance(error, PayloadTooLarge) and operation is None:
+                self._endpoint.refused(error)
             reply = self._problems.response(HttpRequest(scope), error)
             reply.raw_headers.extend(CORS)
             await reply(scope, receive, send)
@@ -139,12 +145,13 @@ class SparqlApp:
         await respond(send, 200, headers + CORS, body, head=head)
 
     async def _answer(
-        self, query: Query, held: bytes | None, receive: Receive, send: Send, *, method: str
+        self, query: Query, held: bytes | None, scope: Scope, receive: Receive, send: Send
     ) -> None:
         """The result, from memory if it is there; 304 where the client has it (RFC 9110 §13.1.2).
 
         A POST has no ETag: clients and caches may not take its result for that of another request.
         """
+        method = scope["method"]
         kept = self._endpoint.kept(query)
         tag = kept.etag if kept else self._endpoint.tag(query) if held else None
         if held and tag and holds(held, tag):
@@ -152,17 +159,22 @@ class SparqlApp:
         elif kept:
             await send_kept(kept, send, head=method == "HEAD", extra=_caching(tag, method))
         else:
-            unwanted = partial(self._endpoint.nobody_follows, query)
+            await self._evaluate(query, scope, receive, send)
+
+    async def _evaluate(self, query: Query, scope: Scope, receive: Receive, send: Send) -> None:
+        client = await self._clients.of(scope)
+        unwanted = partial(self._endpoint.nobody_follows, query)
+        with self._clients.told(scope, client):
             async with (
                 cancelled_by_disconnect(receive, unwanted),
-                self._endpoint.evaluate(query) as answer,
+                self._endpoint.evaluate(query, client) as answer,
             ):
                 await send_result(
                     answer,
                     send,
-                    head=method == "HEAD",
+                    head=scope["method"] == "HEAD",
                     max_bytes=self._max_result_bytes,
-                    extra=_caching(answer.etag, method),
+                    extra=[*_caching(answer.etag, scope["method"]), *self._clients.fields(client)],
                 )
 
 

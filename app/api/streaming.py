@@ -15,7 +15,10 @@ from app.sparql.evaluation import Answer
 
 CORS = [
     (b"access-control-allow-origin", b"*"),
-    (b"access-control-expose-headers", b"etag, link, location, retry-after"),
+    (
+        b"access-control-expose-headers",
+        b"etag, link, location, ratelimit, ratelimit-policy, retry-after",
+    ),
 ]
 
 

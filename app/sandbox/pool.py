@@ -166,12 +166,18 @@ class Pool:
         self._context.set_forkserver_preload([worker.__name__, *preload])
         self._closed = False
         self.kills = 0
+        self.started = 0
         self.network_refused: bool | None = None
 
     @property
     def processes(self) -> int:
         """Workers alive."""
         return len(self._all)
+
+    @property
+    def pids(self) -> list[int]:
+        """Their process ids."""
+        return [one.process.pid for one in self._all if one.process.pid is not None]
 
     @property
     def generation(self) -> int:
@@ -313,6 +319,7 @@ class Pool:
         _, pipe = await asyncio.get_running_loop().create_connection(Pipe, sock=ours)
         one = _Worker(process, pipe)
         self._all.add(one)
+        self.started += 1
         try:
             _, greeting = await pipe.read(asyncio.get_running_loop().time() + _SPAWN_SECONDS)
         except (EOFError, TimeoutError):

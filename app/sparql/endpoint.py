@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Any, Final
 
 from app.errors import (
@@ -18,6 +19,7 @@ from app.errors import (
 )
 from app.sparql.cache import Kept, ResultCache, etag, repeatable
 from app.sparql.evaluation import Answer, Evaluator
+from app.sparql.guard import Client, Guard
 from app.sparql.operation import Query
 
 _SAME_FOR_ALL: Final = (
@@ -32,6 +34,15 @@ _SAME_FOR_ALL: Final = (
 """Errors that are the query's, not the client's or the moment's."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A query, whom it counts for, and where it came in."""
+
+    query: Query
+    client: Client | None
+    door: str
+
+
 class Endpoint:
     """Answers queries by an Evaluator; results are kept, and who asks the same at once shares one.
 
@@ -40,8 +51,9 @@ class Endpoint:
     own, they ask for themselves. A deadline counts from the arrival of the leader.
     """
 
-    def __init__(self, evaluator: Evaluator, cache: ResultCache) -> None:
+    def __init__(self, evaluator: Evaluator, cache: ResultCache, guard: Guard) -> None:
         self._evaluator = evaluator
+        self._guard = guard
         self._flights: dict[Query, Flight] = {}
         self.cache = cache
         self.shared = 0
@@ -54,27 +66,43 @@ class Endpoint:
         """What the result's ETag would be now, without evaluating; None if it has none."""
         return etag(query, self._evaluator.generation()) if repeatable(query) else None
 
-    def evaluate(self, query: Query) -> AbstractAsyncContextManager[Answer]:
-        """The answer; leaving early stops the work. Raises what `Evaluator.evaluate` raises."""
+    def refused(self, error: AppError) -> None:
+        """Note a query that was refused before it was read."""
+        self._guard.refused(error)
+
+    def evaluate(
+        self, query: Query, client: Client | None = None, *, door: str = "sparql"
+    ) -> AbstractAsyncContextManager[Answer]:
+        """The answer for a client, None for the service itself; leaving early stops the work.
+
+        What is answered from memory, or shared, counts for nobody. Raises RateLimited and what
+        `Evaluator.evaluate` raises.
+        """
+        asked = _Asked(query, client, door)
         if kept := self.kept(query):
             return contextlib.nullcontext(_answer(kept))
         if not repeatable(query):
-            return self._evaluated(query)
+            return self._evaluated(asked)
         if flight := self._flights.get(query):
-            return self._following(query, flight)
-        return _Leading(self, query)
-
-    def _evaluated(self, query: Query) -> AbstractAsyncContextManager[Answer]:
-        """Every evaluation, and nothing that is answered from memory, goes through here."""
-        return self._evaluator.evaluate(query)
+            return self._following(asked, flight)
+        return _Leading(self, asked)
 
     @contextlib.asynccontextmanager
-    async def _following(self, query: Query, flight: Flight) -> AsyncIterator[Answer]:
+    async def _evaluated(self, asked: _Asked) -> AsyncIterator[Answer]:
+        """Every evaluation, and nothing that is answered from memory, goes through here."""
+        async with (
+            self._guard.admitted(asked.client, asked.query, door=asked.door) as visit,
+            self._evaluator.evaluate(asked.query) as answer,
+        ):
+            yield visit.measured(answer)
+
+    @contextlib.asynccontextmanager
+    async def _following(self, asked: _Asked, flight: Flight) -> AsyncIterator[Answer]:
         if kept := await flight.follow():
             self.shared += 1
             yield _answer(kept)
             return
-        async with _Leading(self, query) as answer:
+        async with _Leading(self, asked) as answer:
             yield answer
 
     async def nobody_follows(self, query: Query, leader: asyncio.Task[object] | None) -> None:
@@ -90,10 +118,10 @@ class _Leading:
     A class, since generators would cost a lookup a tenth of its time.
     """
 
-    def __init__(self, endpoint: Endpoint, query: Query) -> None:
+    def __init__(self, endpoint: Endpoint, asked: _Asked) -> None:
         self._endpoint = endpoint
-        self._query = query
-        self._evaluation = endpoint._evaluated(query)
+        self._query = asked.query
+        self._evaluation = endpoint._evaluated(asked)
         self._flight: Flight | None = None
 
     async def __aenter__(self) -> Answer:
