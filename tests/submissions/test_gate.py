@@ -175,7 +175,7 @@ def test_each_stage_tells_how_long_it_took(tmp_path: Path) -> None:
         begun = time.perf_counter()
         seconds = (await house.gate.publish(change)).seconds
         took = time.perf_counter() - begun
-        assert list(seconds) == ["read", "validate", "compare", "append", "follow"]
+        assert list(seconds) == ["read", "validate", "compare", "count", "append", "follow"]
         assert min(seconds.values()) >= 0
         assert 0 < sum(seconds.values()) < took
 
