@@ -35,8 +35,10 @@ from app.api.submissions_openapi import describe_submissions
 from app.api.update import UpdateApp
 from app.api.validate import validate_router
 from app.api.validate_openapi import describe_validate
+from app.catalog.house import House
 from app.errors import AppError, InvalidRequest, NotFound
 from app.pages import Pages, read_examples
+from app.pages.discovery import DiscoveryPages, asking
 from app.profile import Profile, load_profile
 from app.records.caged import CagedRunner
 from app.records.history import History
@@ -160,13 +162,16 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     framework.include_router(history_router(history, profile, settings))
     framework.include_router(records_router(records, history, profile, settings))
     _add_openapi(framework, profile)
-    framework.include_router(pages.router)
-
     union = settings.default_graph == "union"
     evaluator = CagedEvaluator(
         service.pool, base_iri=settings.base_iri, union=union, limits=query_limits
     )
     endpoint = Endpoint(evaluator)
+    discovery = DiscoveryPages(
+        asking(endpoint), evaluator.generation, _house(settings), profile, pages.site
+    )
+    discovery.add_to(framework.router)
+    framework.include_router(pages.router)
     sparql = SparqlApp(
         endpoint,
         address=f"{settings.public_url}/sparql",
@@ -191,6 +196,16 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     )
     raw: dict[str, ASGIApp] = {"/sparql": sparql, "/sparql/update": update, "/graphs": graphs}
     return Front(framework, raw, problems, service.jobs.hang_up)
+
+
+def _house(settings: Settings) -> House:
+    return House(
+        base_iri=settings.base_iri,
+        public_url=settings.public_url,
+        publisher=settings.publisher,
+        contact=settings.contact,
+        countries=tuple(filter(None, settings.countries.split(","))),
+    )
 
 
 def serve(application: Front, settings: Settings) -> None:

@@ -10,8 +10,8 @@ from pyoxigraph import Literal, NamedNode, Quad, Store, Triple
 from app.profile import Profile
 from app.rdf.diff import Diff
 from app.rdf.naming import name_of
-from app.rdf.terms import SKOS, VOID, VOID_EXT, GraphName, integer, string, type_
-from app.rdf.void import TOTALS, is_total, partition_iri
+from app.rdf.terms import SD, SKOS, VOID, VOID_EXT, GraphName, integer, string, type_
+from app.rdf.void import TOTALS, is_statistic, partition_iri
 from app.submissions.counting import ENTITIES, TRIPLES, Counting, Counts, Path
 
 _CLASS_OF_FOREIGN = {
@@ -90,10 +90,10 @@ class Statistics:
 
     def _before(self, name: str, path: Path, node: NamedNode) -> Iterator[Quad]:
         """What is said of a node so far, but for the partitions of it, which say so themselves."""
-        nodes = [node, self._target(name, path)] if path[:1] == ("links",) else [node]
-        for one in nodes:
+        beside = [self._target(name, path)] if path[:1] in {(), ("links",)} else []
+        for one in (node, *beside):
             for quad in self._about(one):
-                if quad.predicate not in _LEADING and (path or is_total(quad)):
+                if quad.predicate not in _LEADING and is_statistic(quad, self._base_iri):
                     yield quad
         if path:
             owner = self._node(name, path[:-2])
@@ -108,7 +108,11 @@ class Statistics:
         for asks, number in counts.items():
             yield Triple(node, asks, integer(number))
         if not path:
+            described = self._target(name, path)
             yield Triple(node, type_, VOID["Dataset"])
+            yield Triple(described, type_, SD["NamedGraph"])
+            yield Triple(described, SD["name"], node)
+            yield Triple(described, SD["graph"], node)
         elif path[0] == "links":
             target = self._target(name, path)
             yield Triple(node, type_, VOID["Linkset"])
@@ -149,6 +153,7 @@ class Statistics:
         return partition_iri(self._base_iri, name, *path) if path else NamedNode(name)
 
     def _target(self, name: str, path: Path) -> NamedNode:
+        """A node beside: where links lead to, or the dataset as a named graph of the service."""
         return partition_iri(self._base_iri, name, *path, "target")
 
     def _about(self, node: NamedNode) -> Iterator[Quad]:
