@@ -40,8 +40,10 @@ from app.api.submissions_openapi import describe_submissions
 from app.api.update import UpdateApp
 from app.api.validate import validate_router
 from app.api.validate_openapi import describe_validate
+from app.catalog.house import House
 from app.errors import AppError, InvalidRequest, NotFound
 from app.pages import Pages, read_examples
+from app.pages.discovery import DiscoveryPages, asking
 from app.profile import Profile, load_profile
 from app.records.caged import CagedRunner
 from app.records.history import History
@@ -177,8 +179,6 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     framework.include_router(history_router(history, profile, settings))
     framework.include_router(records_router(records, history, profile, settings))
     _add_openapi(framework, profile)
-    framework.include_router(pages.router)
-
     union = settings.default_graph == "union"
     evaluator = CagedEvaluator(
         service.pool, base_iri=settings.base_iri, union=union, limits=query_limits
@@ -190,6 +190,11 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     )
     clients = Clients(service.accounts, guard, trusted=networks(settings.trusted_proxies))
     endpoint = Endpoint(evaluator, cache, guard)
+    discovery = DiscoveryPages(
+        asking(endpoint), evaluator.generation, _house(settings), profile, pages.site
+    )
+    discovery.add_to(framework.router)
+    framework.include_router(pages.router)
     sparql = SparqlApp(
         endpoint,
         clients,
@@ -239,6 +244,16 @@ def allowances(settings: Settings) -> tuple[Allowance, Allowance] | None:
         seconds=anonymous.seconds.times(settings.key_factor),
     )
     return anonymous, keyed
+
+
+def _house(settings: Settings) -> House:
+    return House(
+        base_iri=settings.base_iri,
+        public_url=settings.public_url,
+        publisher=settings.publisher,
+        contact=settings.contact,
+        countries=tuple(filter(None, settings.countries.split(","))),
+    )
 
 
 def serve(application: Front, settings: Settings) -> None:

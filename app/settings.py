@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -93,6 +94,17 @@ class Settings(BaseSettings):
     validate_rate: str = Field(
         "30/minute", description="Checks that one client address may ask for, as NUMBER/UNIT"
     )
+    publisher: str = Field(
+        "LifeTec Graph", min_length=1, description="Who runs the service, as its catalogue tells"
+    )
+    contact: str = Field(
+        "", description="Mail address or web page for questions; default the service's own address"
+    )
+    countries: str = Field(
+        "NLD,BEL,DEU",
+        description="Countries that the data are about: codes of the European Union, separated by "
+        "commas",
+    )
     rate_limits: bool = Field(True, description="Count what each client asks and uses")
     trusted_proxies: str = Field(
         "",
@@ -108,6 +120,7 @@ class Settings(BaseSettings):
             if host in {"0.0.0.0", "::"}:  # noqa: S104 -- listening anywhere is no address to go to
                 host = "127.0.0.1"
             values["public_url"] = f"http://{host}:{port}"
+        values["contact"] = values.get("contact") or f"{values['public_url']}/"
         return values
 
     @model_validator(mode="after")
@@ -132,6 +145,10 @@ class Settings(BaseSettings):
             networks(self.trusted_proxies)
         except ValueError as error:
             raise ValueError(f"LIFETEC_TRUSTED_PROXIES: {error}") from None
+        if not re.fullmatch(r"[^@\s/<>\"]+@[^@\s/<>\"]+|https?://[^\s<>\"]+", self.contact):
+            raise ValueError("LIFETEC_CONTACT must be a mail address, or begin with https://")
+        if not re.fullmatch(r"([A-Z]{3}(,[A-Z]{3})*)?", self.countries):
+            raise ValueError("LIFETEC_COUNTRIES must be codes like NLD,BEL")
         for name in ("ontology_dir", "shapes_dir", "seed_dir"):
             folder: Path = getattr(self, name)
             if not folder.is_dir():

@@ -44,7 +44,7 @@ _QUADS_PER_ORGANISATION = 96
 
 _DRAFT_QUADS = 500_000
 _LICENCE = "http://publications.europa.eu/resource/authority/licence/CC0"
-_STAGES = ("read", "validate", "compare", "append", "follow", "rest")
+_STAGES = ("read", "validate", "compare", "count", "append", "follow", "rest")
 
 
 @dataclass

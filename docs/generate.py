@@ -96,6 +96,10 @@ ADDRESSES: Mapping[str, str] = {
     "/api/v1/jobs": "Jobs, the newest first; needs a key",
     "/api/v1/jobs/{id}": "One job: as it is, or each change as it happens; see "
     "[docs/jobs.md](docs/jobs.md)",
+    "/catalog": "The datasets, as a page or as DCAT-AP: see [docs/discovery.md](docs/discovery.md)",
+    "/catalog.{suffix}": "The same in the format of the suffix",
+    "/.well-known/void": "VoID: how much is in the datasets, by class and property",
+    "/.well-known/api-catalog": "The interfaces as a set of links (RFC 9727)",
     "/context.jsonld": "The JSON-LD context of all records",
     "/openapi.json": "OpenAPI 3.1 description of the JSON interface",
     "/docs": "The same as a page, with examples",

@@ -23,7 +23,7 @@ BASEMENT = {
     *("app.profile", "app.database", "app.log", "app.store", "app.sandbox", "app.jobs"),
     "app.accounts",  # rooms ask a principal what it may do
 }
-ROOMS = {"app.sparql", "app.submissions", "app.records", "app.importers"}
+ROOMS = {"app.catalog", "app.sparql", "app.submissions", "app.records", "app.importers"}
 
 
 @cache

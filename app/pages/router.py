@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
+from app.catalog.linkset import home_links
 from app.errors import NotFound, kind_of
 from app.pages.examples import FIRST_STEPS, Example, first_steps
 from app.pages.history import HistoryPages, HistorySource, history_path
@@ -110,7 +111,9 @@ class Pages:
     ) -> None:
         self._records = records
         self._profile = profile
-        self._site = Site(profile, public_url=settings.public_url, source_url=source_url)
+        self.site = self._site = Site(
+            profile, public_url=settings.public_url, source_url=source_url
+        )
         self._history = HistoryPages(history, profile, self._site, self._view)
         self._schemes = SchemePage(records, profile, self._site, self._view)
         self._reference = Reference(profile)
@@ -161,7 +164,9 @@ class Pages:
             "generation": self._records.generation,
             "canonical": self._site.public_url + "/",
         }
-        return self._site.page(request, "home.html", context)
+        page = self._site.page(request, "home.html", context)
+        page.headers["Link"] = home_links(self._site.public_url)
+        return page
 
     def _dataset(self, record: Mapping[str, Any], request: Request) -> dict[str, Any]:
         """One row of the table of datasets, its columns found by their properties."""

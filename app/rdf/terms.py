@@ -54,6 +54,7 @@ FRAPO = Namespace("http://purl.org/cerif/frapo/")
 SCHEMA = Namespace("https://schema.org/")
 AS = Namespace("https://www.w3.org/ns/activitystreams#")
 VOID = Namespace("http://rdfs.org/ns/void#")
+VOID_EXT = Namespace("http://ldf.fi/void-ext#")
 SD = Namespace("http://www.w3.org/ns/sparql-service-description#")
 FORMATS = Namespace("http://www.w3.org/ns/formats/")
 SPEX = Namespace("https://purl.expasy.org/sparql-examples/ontology#")
@@ -92,6 +93,7 @@ PREFIXES: dict[str, str] = {
     "spex": SPEX,
     "vcard": VCARD,
     "void": VOID,
+    "void-ext": VOID_EXT,
     "xsd": XSD,
 }
 

@@ -10,6 +10,7 @@ import pyoxigraph as ox
 
 from app.profile import Step
 from app.rdf.terms import AS, DCTERMS, LT, PROV, RDF
+from app.rdf.void import is_total
 
 Node = ox.NamedNode | ox.BlankNode
 Value = ox.NamedNode | ox.BlankNode | ox.Literal | ox.Triple
@@ -70,7 +71,7 @@ class Graph:
         seen: set[tuple[ox.NamedNode, Value]] = set()
         for quad in self.store.quads_for_pattern(subject, None, None, None):
             predicate, value = quad.predicate, quad.object
-            if quad.graph_name == self.service and predicate in _BOOKKEEPING:
+            if quad.graph_name == self.service and (predicate in _BOOKKEEPING or is_total(quad)):
                 continue
             graphs.add(quad.graph_name)
             if predicate == _TYPE:

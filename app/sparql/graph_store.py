@@ -91,8 +91,14 @@ def read_graph_request(
     graph = _node(names[0])
     if method in {"PUT", "POST", "DELETE"}:
         return GraphWrite(graph, method, dry_run, force)
-    media_type = media.negotiate(accept, GRAPH_OFFERS)
-    if media_type is None:
+    suffix = next((value.lower() for name, value in parameters if name == "format"), None)
+    if suffix is not None and suffix not in media.SUFFIXES:
+        raise InvalidRequest(
+            f"Unknown format {suffix[:40]!r}; use one of: {', '.join(media.SUFFIXES)}.",
+            field="format",
+        )
+    media_type = media.SUFFIXES[suffix] if suffix else media.negotiate(accept, GRAPH_OFFERS)
+    if media_type not in GRAPH_OFFERS:
         raise NotAcceptable(list(media.GRAPH_FORMATS))
     return GraphRead(graph, media_type)
 

@@ -33,8 +33,9 @@ def query(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> Non
     text = body.decode()
     default, named = _nodes(args["default_graphs"]), _nodes(args["named_graphs"])
     states_dataset = default is not None or bool(used_keywords(text, "FROM"))
-    if args["reserved"] and not states_dataset and args["reserved"] not in text:
-        named = _published(cage.store, args["reserved"])
+    reserved = args["reserved"]
+    if reserved and not states_dataset and reserved not in text and "GRAPH" in text.upper():
+        named = _published(cage.store, reserved)
     try:
         result = cage.store.query(
             text,

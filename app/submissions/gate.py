@@ -132,8 +132,9 @@ class Prepared:
     """What a change comes to, compared with the graph as of `generation`.
 
     `datasets` are the graphs whose statements change, `entities` the IRIs of what is changed in
-    them; `withdrawn` entities are no longer described by anybody. `seconds` is how long each stage
-    took so far.
+    them; `withdrawn` entities are no longer described by anybody. `counted` is how the statistics
+    of the datasets change with it, added and removed: the service's own, and in no other count.
+    `seconds` is how long each stage took so far.
     """
 
     report: dict[str, Any]
@@ -144,6 +145,7 @@ class Prepared:
     datasets: tuple[str, ...]
     withdrawn: int
     generation: int
+    counted: tuple[bytes, bytes] = (b"", b"")
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
@@ -257,7 +259,10 @@ class Gate:
         header, body = await self._job("submissions.prepare", change.data, args, on_progress)
         self._refuse_names(header["datasets"])  # an update makes up names while it runs
         added, removed = header["added_bytes"], header["removed_bytes"]
-        entities = body[added + removed :].decode()
+        at = added + removed + header["changed_bytes"]
+        entities = body[added + removed : at].decode()
+        of_added, of_removed = header["counted_bytes"]
+        counted = body[at : at + of_added], body[at + of_added : at + of_added + of_removed]
         return Prepared(
             report=header["report"],
             statements=header["statements"],
@@ -267,6 +272,7 @@ class Gate:
             datasets=tuple(header["datasets"]) or (change.dataset,),
             withdrawn=header["withdrawn"],
             generation=header["generation"],
+            counted=counted,
             seconds=header["seconds"],
         )
 
@@ -347,8 +353,8 @@ class Gate:
                 "withdrawn": prepared.withdrawn,
             },
             created_at=now,
-            added=_sorted(prepared.added, said),
-            removed=prepared.removed,
+            added=_sorted(prepared.added, prepared.counted[0], said),
+            removed=_sorted(prepared.removed, prepared.counted[1]),
             submission=change.submission,
         )
 

@@ -78,9 +78,10 @@ def prepare(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> N
 
     Header: `report` in all languages, `statements` that were sent, `datasets` that change, the
     target first, `withdrawn` entities, of which nobody says any more what they are, `generation`,
-    `seconds` that its stages took, and `added_bytes`, `removed_bytes`, `changed_bytes`: the parts
-    of the result, which are N-Quads, N-Quads and the IRIs of changed entities, a line each. The
-    change is there even if the report does not conform. Raises NotYours, StillReferenced, and the
+    `seconds` that its stages took, and `added_bytes`, `removed_bytes`, `changed_bytes` and the two
+    `counted_bytes`: the parts of the result, which are N-Quads, N-Quads, the IRIs of changed
+    entities, a line each, and how the statistics change, as N-Quads to add and to remove. It is
+    there even if the report does not conform. Raises NotYours, StillReferenced, and the
     refusals of the parser.
     """
     Preparation(cage, args, body).run(reply)

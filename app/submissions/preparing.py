@@ -15,15 +15,17 @@ from app.rdf.naming import Naming, graph_of, name_of
 from app.rdf.parsing import in_graph, readable
 from app.rdf.skolem import skolemise
 from app.rdf.terms import GraphName, Subject
+from app.rdf.void import is_total
 from app.sandbox.worker import Cage, Reply
 from app.submissions import reading
 from app.submissions.change import After, Touched, entity_of, is_part
 from app.submissions.claims import CLAIMS, claims
-from app.submissions.judging import judged
+from app.submissions.judging import judged, profile
 from app.submissions.laps import Laps
 from app.submissions.lines import Source
 from app.submissions.ownership import refuse_names_of_others
 from app.submissions.references import is_mark, refuse_dangling, tombstones, withdrawn
+from app.submissions.statistics import Statistics
 from app.submissions.updating import updated
 
 _NOTHING = Diff(frozenset(), frozenset())
@@ -80,6 +82,8 @@ class Preparation:
         entities = touched.entities(without=self._reserved)
         changed = "".join(sorted(f"{entity.value}\n" for entity in entities)).encode()
         laps.lap("compare")
+        counted = self._statistics(sent.diff)
+        laps.lap("count")
         reply.start(
             {
                 "report": report,
@@ -87,13 +91,14 @@ class Preparation:
                 "added_bytes": len(added),
                 "removed_bytes": len(removed),
                 "changed_bytes": len(changed),
+                "counted_bytes": [len(part) for part in counted],
                 "datasets": self._datasets(diff),
                 "withdrawn": len(gone),
                 "generation": self._cage.generation,
                 "seconds": laps.seconds,
             }
         )
-        for part in (added, removed, changed):
+        for part in (added, removed, changed, *counted):
             reply.write(part)
 
     # what was sent
@@ -213,7 +218,8 @@ class Preparation:
         kept = self._in_store if merged else _nothing
         described = set(_tree(self._args["dataset"], lambda node: [*about[node], *kept(node)]))
         about_it = {quad for quad in quads if quad.subject in described}
-        return (quads - about_it) | set(_moved(about_it, self._reserved))
+        counted = {quad for quad in about_it if is_total(quad)}  # the service counts itself
+        return (quads - about_it) | set(_moved(about_it - counted, self._reserved))
 
     # what the service says of it
 
@@ -242,6 +248,15 @@ class Preparation:
         )
         return judged(self._cage, self._args, graphs, after.about, list(sent.sources))
 
+    def _statistics(self, diff: Diff) -> tuple[bytes, bytes]:
+        """How the counts of the datasets change, as N-Quads; no part of what was sent."""
+        if not diff:
+            return b"", b""
+        known = profile(self._cage, self._args)
+        statistics = Statistics(self._store, self._reserved, self._base_iri, known)
+        change = statistics.after(diff)
+        return to_n_quads(change.added), to_n_quads(change.removed)
+
     def _datasets(self, diff: Diff) -> list[str]:
         graphs = {quad.graph_name for quad in (*diff.added, *diff.removed)} - {self._reserved}
         names = {name_of(graph, self._base_iri) for graph in graphs}
@@ -265,7 +280,7 @@ def _nothing(_node: NamedNode) -> list[Quad]:
 
 def _is_of_service(quad: Quad) -> bool:
     """Whether the service says this of its own accord: no description holds it."""
-    return quad.predicate == CLAIMS or is_mark(quad)
+    return quad.predicate == CLAIMS or is_mark(quad) or is_total(quad)
 
 
 def _tree(iri: str, about: Callable[[NamedNode], Iterable[Quad]]) -> list[NamedNode]:

@@ -13,6 +13,7 @@ from pyoxigraph import Literal as Value
 
 from app.profile import EntityType, Field, Part, Profile
 from app.rdf.terms import Subject, Term, type_
+from app.rdf.void import is_statistic
 from app.submissions.change import entity_of, is_part
 from app.submissions.nearest import LABELS
 from app.submissions.references import is_mark
@@ -120,7 +121,7 @@ class Wording:
         if quad.graph_name != reserved:
             return True
         commit = str(quad.subject).startswith(f"<{self._base_iri}commit/")
-        return not commit and not is_mark(quad)
+        return not commit and not is_mark(quad) and not is_statistic(quad, self._base_iri)
 
     def _note(self, quads: Iterable[Quad]) -> None:
         noted = {type_, *LABELS}

@@ -52,6 +52,8 @@ class Prepared:
     changed: tuple[str, ...]
     patch: bytes
     """Added and removed quads, as they came."""
+    counted: frozenset[Quad] = frozenset()
+    no_longer_counted: frozenset[Quad] = frozenset()
 
     @property
     def conforms(self) -> bool:
@@ -117,9 +119,9 @@ class Bench:
 
     def apply(self, prepared: Prepared) -> None:
         """Publish it."""
-        for quad in prepared.removed:
+        for quad in prepared.removed | prepared.no_longer_counted:
             self._live.remove(quad)
-        self._live.bulk_extend(prepared.added)
+        self._live.bulk_extend(prepared.added | prepared.counted)
         self._check_out()
 
     def graph(self, name: str) -> set[Quad]:
@@ -189,13 +191,17 @@ class Bench:
             header = dict(result.header)
         at = header["added_bytes"]
         end = at + header["removed_bytes"]
-        assert len(data) == end + header["changed_bytes"]
+        changed = end + header["changed_bytes"]
+        added, removed = header["counted_bytes"]
+        assert len(data) == changed + added + removed
         return Prepared(
             header,
             frozenset(from_n_quads(data[:at])),
             frozenset(from_n_quads(data[at:end])),
-            tuple(data[end:].decode().splitlines()),
+            tuple(data[end:changed].decode().splitlines()),
             data[:end],
+            frozenset(from_n_quads(data[changed : changed + added])),
+            frozenset(from_n_quads(data[changed + added :])),
         )
 
 

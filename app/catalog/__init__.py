@@ -1,0 +1,1 @@
+"""What the service says of itself to those who look for data: VoID, DCAT-AP, the API catalogue."""
