@@ -31,19 +31,6 @@ class Address:
         return None
 
 
-def read_address(text: str) -> str:
-    """An http address, also one that is written sparql+http; raises ValueError for all else."""
-    try:
-        url = httpx.URL(text.removeprefix("sparql+"))
-    except httpx.InvalidURL as error:
-        raise ValueError(f"{error}") from None
-    if url.scheme not in {"http", "https"} or not url.host:
-        raise ValueError("write it like http://HOST:PORT/PATH")
-    if url.userinfo or url.fragment:
-        raise ValueError("leave user and password out of it; they have settings of their own")
-    return str(url)
-
-
 class _Bearer(httpx.Auth):
     def __init__(self, token: str) -> None:
         self._token = token

@@ -6,7 +6,8 @@ import io
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 import httpx
@@ -51,9 +52,10 @@ class RemoteStore:
     another log has written.
     """
 
-    def __init__(self, address: Address, base_iri: str, *, part: int) -> None:
+    def __init__(self, address: Address, base_iri: str, *, part: int, union: bool = True) -> None:
         self._address = address
         self._part = part
+        self._union = union
         self._reserved = reserved_graph(base_iri)
         self._catalog = NamedNode(f"{base_iri}catalog")
         self._http = httpx.Client(
@@ -77,19 +79,28 @@ class RemoteStore:
     def apply(self, commit: Commit) -> None:
         """See `GraphStore.apply`."""
         failpoint("remote.before-update")
-        *parts, last = self._parts(commit)
+        changes = [("DELETE", quad) for quad in from_n_quads(commit.removed)]
+        changes += [("INSERT", quad) for quad in from_n_quads(commit.added)]
+        *parts, last = self._parts(changes)
         for part in parts:
             self._change(part, after=commit.generation - 1)
             failpoint("remote.between-updates")
         self._change(last, after=commit.generation - 1, mark=commit.generation)
         failpoint("remote.updated")
 
-    def graph(self, name: NamedNode) -> Iterator[Quad]:
-        """See `GraphStore.graph`."""
-        asked = f"CONSTRUCT {{ ?s ?p ?o }} WHERE {{ GRAPH {name} {{ ?s ?p ?o }} }}"
-        with self._http.stream(
-            "POST", self._address.query, data={"query": asked}, headers={"accept": media.N_TRIPLES}
-        ) as reply:
+    def graph(self, name: NamedNode | DefaultGraph) -> Iterator[Quad]:
+        """See `GraphStore.graph`; raises StoreAway."""
+        where = f"GRAPH {name} {{ ?s ?p ?o }}" if isinstance(name, NamedNode) else "?s ?p ?o"
+        asked = f"CONSTRUCT {{ ?s ?p ?o }} WHERE {{ {where} }}"
+        with (
+            _answering(),
+            self._http.stream(
+                "POST",
+                self._address.query,
+                data={"query": asked},
+                headers={"accept": media.N_TRIPLES},
+            ) as reply,
+        ):
             if reply.status_code != httpx.codes.OK:
                 raise StoreAway(_words(reply.status_code, reply.read()))
             body = io.BufferedReader(_Stream(reply.iter_bytes()))
@@ -105,7 +116,7 @@ class RemoteStore:
         self._http.close()
 
     def agree(self, history: Log) -> None:
-        """Raise StoreUnfit unless what the store holds can come from this log."""
+        """Raise StoreUnfit unless what the store holds can come from this log, and is shown so."""
         marker, head = self.marker(), history.head()
         if marker > head:
             raise StoreUnfit(
@@ -114,17 +125,63 @@ class RemoteStore:
             )
         commit = history.commit(marker)
         sample = [q for q in from_n_quads(commit.added) if _plain(q)][:_SAMPLE] if commit else []
-        if sample and not self._ask(_body(sample)):
+        if sample and not self._ask(_body(sample)) and self.marker() == marker:
             raise StoreUnfit(
                 f"The store says that it is of generation {marker}, but does not hold what that "
                 f"commit added: another service writes there. {_REMEDY}"
             )
+        if marker:
+            self._agree_on_default_graph()
+
+    def _agree_on_default_graph(self) -> None:
+        """The marker lies in a named graph, so it shows without a name only in a union."""
+        if self._ask(f"{self._catalog} {DCAT['version']} ?any") != self._union:
+            raise StoreUnfit(
+                "The store's default graph does not show the named graphs. Have it show the union "
+                "of them (oxigraph serve --union-default-graph; Fuseki: tdb2:unionDefaultGraph), "
+                "or set LIFETEC_DEFAULT_GRAPH=plain."
+                if self._union
+                else "The store's default graph shows the named graphs, too. Set that off there, "
+                "or set LIFETEC_DEFAULT_GRAPH=union; Virtuoso knows no other."
+            )
+
+    def rebuild(self, quads: Collection[Quad], generation: int) -> Iterator[int]:
+        """Replace all by `quads`, the graph as of a generation; yields how many it has so far.
+
+        Meanwhile the marker says so, and nobody asks the store nor changes it. What is left undone
+        is begun again by the next rebuilding.
+        """
+        kept = string(_REBUILDING)
+        self._told(f"INSERT DATA {{ {self._marked(str(kept))} }}")
+        for name in self._own_graphs(quads):
+            rest = f"GRAPH {name} {{ ?s ?p ?o }}"
+            self._told(f"DELETE {{ {rest} }} WHERE {{ {rest} FILTER (?o != {kept}) }}")
+        if not self._union:
+            self._told("CLEAR SILENT DEFAULT")
+        done = 0
+        for part in self._parts([("INSERT", quad) for quad in quads]):
+            self._change(part, after=_REBUILDING)
+            done += len(part)
+            yield done
+        self._change((), after=_REBUILDING, mark=generation)
+
+    def _own_graphs(self, quads: Iterable[Quad]) -> list[NamedNode]:
+        """The graphs of this service: those it has now, and what has one of its names."""
+        base = self._reserved.value.removesuffix("service")
+        found = self._rows("SELECT DISTINCT ?g { GRAPH ?g { ?s ?p ?o } }")
+        names = {row["g"]["value"] for row in found}
+        now = {quad.graph_name.value for quad in quads if isinstance(quad.graph_name, NamedNode)}
+        return [NamedNode(name) for name in sorted(names) if name in now or name.startswith(base)]
+
+    def _told(self, update: str) -> None:
+        try:
+            self._posted(self._address.update, update.encode(), "*/*")
+        except Refused as reason:
+            raise StoreAway(f"The store refuses an update: {reason}") from None
 
     # changing
 
-    def _parts(self, commit: Commit) -> list[Part]:
-        changes = [("DELETE", quad) for quad in from_n_quads(commit.removed)]
-        changes += [("INSERT", quad) for quad in from_n_quads(commit.added)]
+    def _parts(self, changes: Part) -> list[Part]:
         parts: list[list[tuple[str, Quad]]] = [[]]
         size = 0
         for change in changes:
@@ -136,7 +193,7 @@ class RemoteStore:
             size += length
         return list(parts)
 
-    def _change(self, part: Part, *, after: int, mark: int | None = None) -> None:
+    def _change(self, part: Part, *, after: int | str, mark: int | None = None) -> None:
         """Send a part; what the server refuses of it is found by halving, and left out."""
         moved = [("DELETE", self._mark(after)), ("INSERT", self._mark(mark))] if mark else []
         if not part and not moved:
@@ -154,7 +211,7 @@ class RemoteStore:
             else:
                 raise StoreAway(f"The store refuses the update: {reason}") from None
 
-    def _refused_again(self, part: Part, after: int) -> bool:
+    def _refused_again(self, part: Part, after: int | str) -> bool:
         """Whether it was no passing fault, such as a deadlock."""
         try:
             self._update(part, after)
@@ -162,16 +219,16 @@ class RemoteStore:
             return True
         return False
 
-    def _update(self, changes: Part, after: int) -> None:
+    def _update(self, changes: Part, after: int | str) -> None:
         templates = "\n".join(
             f"{verb} {{\n{_body(quads)}}}"
             for verb in ("DELETE", "INSERT")
             if (quads := [quad for kind, quad in changes if kind == verb])
         )
         text = f"{templates}\nWHERE {{ {self._condition(after)} }}"
-        self._posted(self._address.update, text, "application/sparql-update")
+        self._posted(self._address.update, text.encode(), "*/*")
 
-    def _condition(self, after: int) -> str:
+    def _condition(self, after: int | str) -> str:
         if after:
             return self._marked(str(string(str(after))))
         # Virtuoso evaluates FILTER NOT EXISTS only where something stands before it.
@@ -195,7 +252,8 @@ class RemoteStore:
 
     def _asked(self, query: str) -> dict[str, Any]:
         try:
-            body = self._posted(self._address.query, query, "application/sparql-query")
+            # A form, since Virtuoso waits for ever for the end of a query that is the body.
+            body = self._posted(self._address.query, {"query": query}, media.RESULTS_JSON)
             answer: dict[str, Any] = json.loads(body)
         except Refused as reason:
             raise StoreAway(f"The store refuses a query: {reason}") from None
@@ -203,14 +261,15 @@ class RemoteStore:
             raise StoreAway("The store answers a query with something else than JSON.") from None
         return answer
 
-    def _posted(self, url: str, text: str, media_type: str) -> bytes:
-        headers = {"content-type": media_type, "accept": media.RESULTS_JSON}
-        if media_type == "application/sparql-update":
-            headers["accept"] = "*/*"
-        try:
-            reply = self._http.post(url, content=text.encode(), headers=headers)
-        except httpx.HTTPError as error:
-            raise StoreAway(f"The store does not answer ({type(error).__name__}).") from None
+    def _posted(self, url: str, body: bytes | Mapping[str, str], accept: str) -> bytes:
+        asked: dict[str, Any] = {"headers": {"accept": accept}}
+        if isinstance(body, bytes):
+            asked["headers"]["content-type"] = "application/sparql-update"
+            asked["content"] = body
+        else:
+            asked["data"] = body
+        with _answering():
+            reply = self._http.post(url, **asked)
         if reply.status_code in _REFUSED:
             raise Refused(_words(reply.status_code, reply.content))
         if not reply.is_success:
@@ -222,6 +281,14 @@ _REMEDY: Final = (
     "Give the service a store of its own (LIFETEC_STORE), or write this one anew: "
     "lifetec store rebuild."
 )
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except (httpx.HTTPError, httpx.StreamError) as error:
+        raise StoreAway(f"The store does not answer ({type(error).__name__}).") from None
 
 
 class _Stream(io.RawIOBase):
