@@ -25,7 +25,9 @@
     ├── Overloaded            the waiting line is full (retry_after)
     ├── DeadlineExceeded      the work took longer than allowed
     ├── MemoryExceeded        the work needed more memory than allowed
-    └── WorkerDied            a cage ended for another reason
+    ├── WorkerDied            a cage ended for another reason
+    ├── StoreAway             a store elsewhere does not answer, or not as it should (retry_after)
+    └── StoreUnfit            a store elsewhere holds or shows what it must not
 
 ``slug`` is the stable last part of the problem type (RFC 9457 §3.1.1) and ``title`` its short,
 constant summary; the message says what happened and what to do. ``facts`` are the further members
@@ -333,6 +335,23 @@ class WorkerDied(AppError):
 
     slug = "worker-died"
     title = "The worker ended early"
+
+
+class StoreAway(AppError):
+    """A store elsewhere gives no answer that helps; try again after `retry_after` seconds."""
+
+    slug = "store-away"
+    title = "The store is away"
+
+    def __init__(self, detail: str, *, retry_after: int = 10):
+        super().__init__(detail, retry_after=retry_after)
+
+
+class StoreUnfit(AppError):
+    """A store elsewhere holds what another service wrote, or shows another default graph."""
+
+    slug = "store-unfit"
+    title = "The store does not fit"
 
 
 def _tree(kind: type[AppError]) -> dict[str, type[AppError]]:

@@ -49,12 +49,13 @@ from app.records.caged import CagedRunner
 from app.records.history import History
 from app.records.service import Records
 from app.sandbox.pool import Limits
-from app.service import Service
+from app.service import Service, remote_address
 from app.settings import Settings, networks
 from app.sparql.cache import ResultCache
 from app.sparql.endpoint import Endpoint
-from app.sparql.evaluation import CagedEvaluator
+from app.sparql.evaluation import CagedEvaluator, Evaluator
 from app.sparql.guard import Allowance, Guard, Quota
+from app.sparql.remote import RemoteEvaluator
 from app.store.node import StoreNode
 
 
@@ -180,9 +181,7 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     framework.include_router(records_router(records, history, profile, settings))
     _add_openapi(framework, profile)
     union = settings.default_graph == "union"
-    evaluator = CagedEvaluator(
-        service.pool, base_iri=settings.base_iri, union=union, limits=query_limits
-    )
+    evaluator = _evaluator(service, query_limits)
     guard = Guard(
         allowances(settings),
         max_result_bytes=settings.query_result_mb << 20,
@@ -256,6 +255,29 @@ def _house(settings: Settings) -> House:
     )
 
 
+def _evaluator(service: Service, limits: Limits) -> Evaluator:
+    """Public queries go to the store elsewhere, where there is one; else to the cage."""
+    settings = service.settings
+    address, mirror = remote_address(settings), service.mirror
+    if address is None or mirror is None:
+        return CagedEvaluator(
+            service.pool,
+            base_iri=settings.base_iri,
+            union=settings.default_graph == "union",
+            limits=limits,
+        )
+    return RemoteEvaluator(
+        address,
+        service.pool,
+        mirror,
+        base_iri=settings.base_iri,
+        limits=limits,
+        places=settings.store_connections,
+        queue=settings.queue,
+        max_bytes=settings.query_result_mb << 20,
+    )
+
+
 def serve(application: Front, settings: Settings) -> None:
     """Serve until a signal ends it; responses under way have five seconds."""
     server = _Server(
@@ -321,16 +343,24 @@ def _add_health(framework: FastAPI, service: Service) -> None:
         """Whether the newest published state is served: 200 with its generation."""
         generation = service.checkpoint().generation
         head = await asyncio.to_thread(service.log.head)
-        facts = {
+        facts: dict[str, Any] = {
             "status": "ready" if generation >= head else "behind",
             "generation": generation,
             "published": head,
             "workers": service.pool.processes,
             "network_refused_to_workers": service.pool.network_refused,
         }
+        if mirror := service.mirror:
+            behind = mirror.fault or mirror.generation < head
+            facts["store"] = {
+                "status": "away" if mirror.fault else "behind" if behind else "ready",
+                "generation": mirror.generation,
+            }
+            if behind:
+                facts["status"] = "behind"
         return JSONResponse(
             facts,
-            status_code=200 if generation >= head else 503,
+            status_code=200 if facts["status"] == "ready" else 503,
             headers={"cache-control": "no-store"},
         )
 

@@ -13,8 +13,12 @@ from pyoxigraph import (
     QueryTriples,
     RdfFormat,
     Store,
+    parse,
+    parse_query_results,
+    serialize,
 )
 
+from app.errors import StoreAway
 from app.rdf import media
 from app.rdf.rejection import rejected
 from app.rdf.tokens import used_keywords
@@ -83,3 +87,31 @@ def _results_format(media_type: str) -> QueryResultsFormat:
 
 def _nodes(iris: list[str] | None) -> list[NamedNode] | None:
     return None if iris is None else [NamedNode(iri) for iri in iris]
+
+
+def form(_cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> None:
+    """Read `body` as a query, with no data: `bindings`, `boolean` or `graph` is what it gives."""
+    text = body.decode()
+    try:
+        result = Store().query(text, base_iri=args["base_iri"])
+    except (SyntaxError, RuntimeError, ValueError) as error:
+        raise rejected(error, text) from None
+    kinds = {QueryTriples: b"graph", QueryBoolean: b"boolean"}
+    reply.start({})
+    reply.write(kinds.get(type(result), b"bindings"))
+
+
+def convert(_cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> None:
+    """Write a result that is `given` in one media type in the `wanted` one."""
+    given, wanted = args["given"], args["wanted"]
+    reply.start({})
+    out = cast(IO[bytes], reply)
+    try:
+        if wanted in media.RDF_FORMATS:
+            triples = parse(input=body, format=_rdf_format(given))
+            serialize(triples, output=out, format=_rdf_format(wanted))
+        else:
+            result = parse_query_results(body, format=_results_format(given))
+            result.serialize(out, format=_results_format(wanted))
+    except (SyntaxError, ValueError, KeyError):
+        raise StoreAway(f"The store's answer, {given or 'of no type'}, cannot be read.") from None
