@@ -7,14 +7,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from pyoxigraph import (
+    BlankNode,
+    Literal,
     NamedNode,
     QueryBoolean,
     QueryResultsFormat,
     QuerySolutions,
     QueryTriples,
     RdfFormat,
+    parse_query_results,
 )
 
+from app.errors import PayloadTooLarge, QueryRejected, SyntaxRejected
 from app.rdf import media
 from app.rdf.rejection import rejected
 from app.rdf.tokens import used_keywords
@@ -48,6 +52,42 @@ def query(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> Non
         _serialise(result, args, reply)
     except RuntimeError as error:
         raise rejected(error, text) from None
+
+
+def values(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> None:
+    """Turn `body`, SPARQL Results JSON of a SELECT, into a VALUES block.
+
+    `args`: `max_rows`; `genid`, with which the IRIs of its blank nodes begin.
+    """
+    del cage
+    try:
+        rows = parse_query_results(body, format=QueryResultsFormat.JSON)
+    except (SyntaxError, ValueError) as error:
+        raise SyntaxRejected(f"it does not parse ({error})") from None
+    if not isinstance(rows, QuerySolutions):
+        raise QueryRejected("it has no rows")
+    nodes: dict[str, str] = {}
+    lines = [f"VALUES ({' '.join(map(str, rows.variables))}) {{"]
+    try:
+        for row in rows:
+            if len(lines) > args["max_rows"]:
+                raise PayloadTooLarge(f"it has more than {args['max_rows']} rows")
+            cells = (_constant(term, args["genid"], nodes) for term in row)
+            lines.append(f"({' '.join(cells)})")
+    except (SyntaxError, ValueError) as error:
+        raise SyntaxRejected(f"it does not parse ({error})") from None
+    reply.write("\n".join([*lines, "}"]).encode())
+
+
+def _constant(term: Any, genid: str, nodes: dict[str, str]) -> str:
+    """A term as VALUES may hold it."""
+    if term is None:
+        return "UNDEF"
+    if isinstance(term, BlankNode):
+        return nodes.setdefault(term.value, f"<{genid}{len(nodes)}>")
+    if isinstance(term, NamedNode | Literal):
+        return str(term)
+    raise QueryRejected("it has terms other than IRIs, literals and blank nodes")
 
 
 def _serialise(
