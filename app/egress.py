@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final
@@ -41,6 +42,7 @@ class Egress:
         self._bounds = bounds
         self._places = asyncio.Semaphore(bounds.at_once)
         self._http = httpx.AsyncClient(
+            verify=ssl.create_default_context(),  # whom the machine trusts, or SSL_CERT_FILE says
             trust_env=False,
             follow_redirects=False,
             timeout=bounds.seconds,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
+import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -39,8 +42,10 @@ class Endpoint(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, elsewhere: int) -> None:
+    def __init__(self, elsewhere: int, context: ssl.SSLContext | None = None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        if context:
+            self.socket = context.wrap_socket(self.socket, server_side=True)
         self.elsewhere = f"http://127.0.0.1:{elsewhere}/sparql"
         self.asked: list[str] = []
         self.at_once = self.most_at_once = 0
@@ -275,6 +280,43 @@ def test_an_answer_of_others_is_not_kept(federated: RunningServer, endpoint: End
     replies = [ask(federated, query) for _ in range(3)]
     assert len(endpoint.asked) == before + 3
     assert all("etag" not in reply.headers for reply in replies)
+
+
+@pytest.fixture
+def encrypted(tmp_path: Path) -> Iterator[tuple[Endpoint, Path]]:
+    """An endpoint behind TLS, whose certificate is for localhost, and that certificate."""
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    made = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
+    names = "subjectAltName=DNS:localhost"
+    subprocess.run(
+        ["openssl", *made.split(), "-addext", names, "-keyout", key, "-out", certificate],
+        check=True,
+        capture_output=True,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    one = Endpoint(0, context)
+    yield one, certificate
+    one.shutdown()
+    one.server_close()
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes a certificate with openssl")
+def test_a_certificate_is_checked_against_the_name_on_the_list(
+    encrypted: tuple[Endpoint, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint, certificate = encrypted
+    named, unnamed = (
+        endpoint.iri("sparql", host).replace("http:", "https:")
+        for host in ("localhost", "127.0.0.1")
+    )
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with serving(tmp_path, [named, unnamed], service_private="on") as server:
+        asked = [
+            ask(server, f"ASK {{ SERVICE <{iri}> {{ ?a ?b ?c }} }}") for iri in (named, unnamed)
+        ]
+        assert [reply.status_code for reply in asked] == [200, 502]
+    assert len(endpoint.asked) == 1
 
 
 def test_private_addresses_are_not_called(
