@@ -5,7 +5,7 @@
     AppError
     ├── InvalidRequest        the words of a request do not fit
     │   ├── SyntaxRejected    RDF or SPARQL that does not parse (line, column)
-    │   ├── FederationRefused SERVICE or LOAD
+    │   ├── FederationRefused SERVICE to an endpoint that is not on the list, or LOAD
     │   └── QueryRejected     well-formed SPARQL that the engine will not evaluate
     ├── Unauthenticated       no key, or none that is valid (reason)
     ├── Forbidden             the key is valid and may not do this
@@ -22,6 +22,7 @@
     ├── PreconditionFailed    the dataset is not of the generation that the caller insists on
     ├── KeyReused             another request had this Idempotency-Key
     ├── RateLimited           one client asks too often (retry_after)
+    ├── ServiceFailed         an endpoint that a query calls gave no answer (endpoint)
     ├── Overloaded            the waiting line is full (retry_after)
     ├── DeadlineExceeded      the work took longer than allowed
     ├── MemoryExceeded        the work needed more memory than allowed
@@ -84,7 +85,7 @@ class SyntaxRejected(InvalidRequest):
 
 
 class FederationRefused(InvalidRequest):
-    """SERVICE and LOAD would make this server call others."""
+    """SERVICE to an endpoint that is not on the list, or LOAD."""
 
     slug = "federation-refused"
     title = "Federated requests are refused"
@@ -289,6 +290,19 @@ class RateLimited(AppError):
             quota=quota,
             window=window,
             retry_after=retry_after,
+        )
+
+
+class ServiceFailed(AppError):
+    """An endpoint elsewhere, which a query calls by SERVICE, gave no answer that can be used."""
+
+    slug = "service-failed"
+    title = "Another endpoint failed"
+
+    def __init__(self, endpoint: str, reason: str):
+        super().__init__(
+            f"<{endpoint}> {reason}. Try again, or write SERVICE SILENT to go on without it.",
+            endpoint=endpoint,
         )
 
 

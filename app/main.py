@@ -41,6 +41,7 @@ from app.api.update import UpdateApp
 from app.api.validate import validate_router
 from app.api.validate_openapi import describe_validate
 from app.catalog.house import House
+from app.egress import Bounds, Egress
 from app.errors import AppError, InvalidRequest, NotFound
 from app.pages import Pages, read_examples
 from app.pages.discovery import DiscoveryPages, asking
@@ -50,10 +51,11 @@ from app.records.history import History
 from app.records.service import Records
 from app.sandbox.pool import Limits
 from app.service import Service, remote_address
-from app.settings import Settings, networks
+from app.settings import Settings, endpoints, networks
 from app.sparql.cache import ResultCache
 from app.sparql.endpoint import Endpoint
 from app.sparql.evaluation import CagedEvaluator, Evaluator
+from app.sparql.federation import FederatedEvaluator
 from app.sparql.guard import Allowance, Guard, Quota
 from app.sparql.remote import RemoteEvaluator
 from app.store.node import StoreNode
@@ -121,10 +123,18 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     history = History(runner, service.log, profile, context_url)
     examples = read_examples(sorted(settings.seed_dir.glob("queries.ttl")))
     pages = Pages(records, history, profile, settings, examples=examples)
+    egress = Egress(
+        Bounds(
+            settings.service_seconds,
+            settings.service_kb << 10,
+            settings.service_at_once,
+            settings.service_private,
+        )
+    )
     framework = FastAPI(
         title="LifeTec Graph",
         version="1",
-        lifespan=_lifespan(service),
+        lifespan=_lifespan(service, egress),
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
@@ -188,7 +198,19 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
         told=metrics.told,
     )
     clients = Clients(service.accounts, guard, trusted=networks(settings.trusted_proxies))
-    endpoint = Endpoint(evaluator, cache, guard)
+    endpoint = Endpoint(
+        FederatedEvaluator(
+            evaluator,
+            service.pool,
+            egress.select,
+            endpoints=endpoints(settings.service_endpoints),
+            base_iri=settings.base_iri,
+            limits=query_limits,
+            max_rows=settings.service_rows,
+        ),
+        cache,
+        guard,
+    )
     discovery = DiscoveryPages(
         asking(endpoint), evaluator.generation, _house(settings), profile, pages.site
     )
@@ -314,7 +336,7 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _lifespan(service: Service) -> Any:
+def _lifespan(service: Service, egress: Egress) -> Any:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with service:
@@ -327,6 +349,7 @@ def _lifespan(service: Service) -> Any:
             finally:
                 if follower:
                     follower.cancel()
+                await egress.close()
 
     return lifespan
 

@@ -20,6 +20,11 @@ def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
     return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 
+def endpoints(text: str) -> frozenset[str]:
+    """IRIs separated by commas."""
+    return frozenset(part.strip() for part in text.split(",") if part.strip())
+
+
 class Settings(BaseSettings):
     """All that can be set from outside; each field's description is its documentation."""
 
@@ -90,6 +95,18 @@ class Settings(BaseSettings):
     query_at_once: int = Field(
         16, ge=1, description="Queries of one client that may run or wait at one time"
     )
+    service_endpoints: str = Field(
+        "", description="IRIs of endpoints that queries may call by SERVICE, separated by commas"
+    )
+    service_seconds: float = Field(
+        10.0, gt=0, description="Deadline of a call to such an endpoint, seconds"
+    )
+    service_kb: int = Field(4096, ge=1, description="Size of its answer, kB")
+    service_rows: int = Field(10_000, ge=1, description="Rows of its answer")
+    service_at_once: int = Field(4, ge=1, description="Calls to such endpoints at one time")
+    service_private: bool = Field(
+        False, description="Call endpoints also in the own network and on this machine"
+    )
     key_factor: int = Field(
         5, ge=1, description="How many times as much who sends a key may ask and use"
     )
@@ -156,17 +173,7 @@ class Settings(BaseSettings):
         if kind not in {"sqlite", "postgres", "postgresql"}:
             raise ValueError("LIFETEC_DATABASE_URL must begin with sqlite:// or postgresql://")
         self._consistent_store()
-        for name in ("validate_rate", "query_rate"):
-            try:
-                parse(getattr(self, name))
-            except ValueError:
-                raise ValueError(
-                    f"LIFETEC_{name.upper()} must be like 30/minute or 5/second"
-                ) from None
-        try:
-            networks(self.trusted_proxies)
-        except ValueError as error:
-            raise ValueError(f"LIFETEC_TRUSTED_PROXIES: {error}") from None
+        self._consistent_guard()
         if not re.fullmatch(r"[^@\s/<>\"]+@[^@\s/<>\"]+|https?://[^\s<>\"]+", self.contact):
             raise ValueError("LIFETEC_CONTACT must be a mail address, or begin with https://")
         if not re.fullmatch(r"([A-Z]{3}(,[A-Z]{3})*)?", self.countries):
@@ -176,6 +183,26 @@ class Settings(BaseSettings):
             if not folder.is_dir():
                 raise ValueError(f"LIFETEC_{name.upper()}: {folder} is not a folder")
         return self
+
+    def _consistent_guard(self) -> None:
+        for name in ("validate_rate", "query_rate"):
+            try:
+                parse(getattr(self, name))
+            except ValueError:
+                raise ValueError(
+                    f"LIFETEC_{name.upper()} must be like 30/minute or 5/second"
+                ) from None
+        for endpoint in endpoints(self.service_endpoints):
+            parts = urlsplit(endpoint)
+            if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
+                raise ValueError(
+                    f"LIFETEC_SERVICE_ENDPOINTS: {endpoint} must begin with http:// or https:// "
+                    "and have no user in it"
+                )
+        try:
+            networks(self.trusted_proxies)
+        except ValueError as error:
+            raise ValueError(f"LIFETEC_TRUSTED_PROXIES: {error}") from None
 
     def _consistent_store(self) -> None:
         elsewhere = self.store not in {"disk", "memory"}

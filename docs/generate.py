@@ -411,6 +411,14 @@ def validate_limits() -> str:
     return _limits("validate_seconds", "validate_memory_mb", "validate_mb", "validate_rate")
 
 
+def service_limits() -> str:
+    """What one call to another endpoint may use."""
+    return _limits(
+        "service_endpoints", "service_seconds", "service_kb", "service_rows", "service_at_once",
+        "service_private",
+    )  # fmt: skip
+
+
 def _limits(*shown: str) -> str:
     fields = Settings.model_fields
     rows = (
@@ -645,6 +653,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "prefixes": prefixes,
     "problems": problems,
     "roles": roles,
+    "service-limits": service_limits,
     "states": states,
     "settings": settings,
     "targets": targets,

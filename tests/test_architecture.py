@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 FRAMEWORKS = {"fastapi", "starlette", "uvicorn", "httptools"}
 COMMANDS = {"app.cli", "app.cli_accounts", "app.cli_submit"}
 FRONTS = {
-    "app.api", "app.pages", "app.main", "app.console", "app.remote", *COMMANDS, "app.__main__"
+    "app.api", "app.pages", "app.main", "app.console", "app.remote", "app.egress",
+    *COMMANDS, "app.__main__"
 }  # fmt: skip
 PUT_TOGETHER = "app.service"
 GROUND = {"app.errors", "app.failpoints", "app.rdf"}
@@ -111,11 +112,13 @@ def test_the_server_does_not_import_the_validator_by_any_way() -> None:
     assert not any("validation" in line for line in at_the_top)
 
 
-def test_only_the_command_that_submits_and_stores_elsewhere_call_others() -> None:
+def test_only_who_must_calls_others() -> None:
+    """The command that submits, stores elsewhere, and the egress of SERVICE."""
     clients = {"httpx", "requests", "urllib.request", "http.client", "urllib3", "SPARQLWrapper"}
     to_stores = {"app.store.address", "app.store.remote", "app.sparql.remote"}
     callers = {module for module, imported in edges() if imported in clients}
-    assert callers == {"app.remote", *to_stores}
+    assert callers == {"app.remote", "app.egress", *to_stores}
+    assert imports().find_modules_that_directly_import("app.egress") == {"app.main"}
     assert imports().find_modules_that_directly_import("app.remote") == {"app.cli_submit"}
 
 

@@ -41,6 +41,7 @@ _STATUS: dict[type[errors.AppError], int] = {
     errors.Invalid: 422,
     errors.KeyReused: 422,
     errors.RateLimited: 429,
+    errors.ServiceFailed: 502,
     errors.Overloaded: 503,
     errors.DeadlineExceeded: 504,
     errors.MemoryExceeded: 503,

@@ -84,8 +84,7 @@ class SparqlApp:
         try:
             operation = await self._operation(await self._request(scope, headers, receive))
             if isinstance(operation, Query):
-                held = None if scope["method"] == "POST" else headers.get(b"if-none-match")
-                await self._answer(operation, held, scope, receive, send)
+                await self._answer(operation, headers, scope, receive, send)
             elif isinstance(operation, Form):
                 page = await self._page(HttpRequest(scope), operation.text)
                 await page(scope, receive, send)
@@ -145,14 +144,22 @@ class SparqlApp:
         await respond(send, 200, headers + CORS, body, head=head)
 
     async def _answer(
-        self, query: Query, held: bytes | None, scope: Scope, receive: Receive, send: Send
+        self,
+        query: Query,
+        headers: Mapping[bytes, bytes],
+        scope: Scope,
+        receive: Receive,
+        send: Send,
     ) -> None:
         """The result, from memory if it is there; 304 where the client has it (RFC 9110 §13.1.2).
 
         A POST has no ETag: clients and caches may not take its result for that of another request.
         """
         method = scope["method"]
+        if b"authorization" in headers:  # a wrong key is told, whatever is asked
+            await self._clients.of(scope)
         kept = self._endpoint.kept(query)
+        held = None if method == "POST" else headers.get(b"if-none-match")
         tag = kept.etag if kept else self._endpoint.tag(query) if held else None
         if held and tag and holds(held, tag):
             await respond(send, 304, [*_caching(tag), *CORS])

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import IO, Any, cast
 
 from pyoxigraph import (
+    BlankNode,
+    Literal,
     NamedNode,
     QueryBoolean,
     QueryResultsFormat,
@@ -18,7 +20,7 @@ from pyoxigraph import (
     serialize,
 )
 
-from app.errors import StoreAway
+from app.errors import PayloadTooLarge, QueryRejected, StoreAway, SyntaxRejected
 from app.rdf import media
 from app.rdf.rejection import rejected
 from app.rdf.tokens import used_keywords
@@ -61,6 +63,42 @@ def _published(store: Store, reserved: str) -> list[NamedNode]:
     """What others have published, as a plain SPARQL service would have nothing else."""
     graphs = (name for name in store.named_graphs() if isinstance(name, NamedNode))
     return [name for name in graphs if name.value != reserved]
+
+
+def values(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> None:
+    """Turn `body`, SPARQL Results JSON of a SELECT, into a VALUES block.
+
+    `args`: `max_rows`; `genid`, with which the IRIs of its blank nodes begin.
+    """
+    del cage
+    try:
+        rows = parse_query_results(body, format=QueryResultsFormat.JSON)
+    except (SyntaxError, ValueError) as error:
+        raise SyntaxRejected(f"it does not parse ({error})") from None
+    if not isinstance(rows, QuerySolutions):
+        raise QueryRejected("it has no rows")
+    nodes: dict[str, str] = {}
+    lines = [f"VALUES ({' '.join(map(str, rows.variables))}) {{"]
+    try:
+        for row in rows:
+            if len(lines) > args["max_rows"]:
+                raise PayloadTooLarge(f"it has more than {args['max_rows']} rows")
+            cells = (_constant(term, args["genid"], nodes) for term in row)
+            lines.append(f"({' '.join(cells)})")
+    except (SyntaxError, ValueError) as error:
+        raise SyntaxRejected(f"it does not parse ({error})") from None
+    reply.write("\n".join([*lines, "}"]).encode())
+
+
+def _constant(term: Any, genid: str, nodes: dict[str, str]) -> str:
+    """A term as VALUES may hold it."""
+    if term is None:
+        return "UNDEF"
+    if isinstance(term, BlankNode):
+        return nodes.setdefault(term.value, f"<{genid}{len(nodes)}>")
+    if isinstance(term, NamedNode | Literal):
+        return str(term)
+    raise QueryRejected("it has terms other than IRIs, literals and blank nodes")
 
 
 def _serialise(

@@ -12,7 +12,7 @@ from app.errors import (
     UnsupportedMediaType,
 )
 from app.rdf import media
-from app.rdf.tokens import refuse_federation
+from app.rdf.tokens import used_keywords
 from app.sparql.request import (
     FORM_TYPE,
     QUERY_TYPE,
@@ -60,6 +60,11 @@ class Query:
     results: str = media.RESULTS_JSON
     graphs: str = media.TURTLE
 
+    @property
+    def federated(self) -> bool:
+        """Whether it asks others (SERVICE, LOAD); what they say belongs to no generation."""
+        return bool(used_keywords(self.text, "SERVICE", "LOAD"))
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceDescription:
@@ -81,7 +86,7 @@ Operation = Query | ServiceDescription | Form
 def read_operation(request: Request, *, max_query_bytes: int) -> Operation:
     """The operation that a request asks for.
 
-    Raises MethodNotAllowed, InvalidRequest, FederationRefused, UnsupportedMediaType,
+    Raises MethodNotAllowed, InvalidRequest, UnsupportedMediaType,
     PayloadTooLarge and NotAcceptable.
     """
     if request.method not in METHODS:
@@ -141,7 +146,6 @@ def _query(
         raise PayloadTooLarge(f"The query is longer than {max_query_bytes // 1024} kB.")
     if not text.strip():
         raise InvalidRequest("The query is empty.", field="query")
-    refuse_federation(text)
     default = graph_iris(parameters, "default-graph-uri")
     named = graph_iris(parameters, "named-graph-uri")
     stated = bool(default or named)

@@ -184,6 +184,7 @@ def test_what_was_refused_or_cut_is_logged_without_who_or_what(guarded: RunningS
     while not lines(guarded, "client-gone"):
         assert time.monotonic() < deadline, guarded.log.read_text()
         time.sleep(0.05)
+    assert lines(guarded, "federation-refused")[0]["query"] == fingerprint(federated)
     cut = [line for line in lines(guarded, "too-large") if line["bytes"]]
     assert cut[0]["bytes"] > 2 << 20
     assert {line["query"] for line in lines(guarded, "too-large")} == {None, fingerprint(ENDLESS)}

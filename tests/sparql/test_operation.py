@@ -6,7 +6,6 @@ import pytest
 
 from app.errors import (
     AppError,
-    FederationRefused,
     InvalidRequest,
     MethodNotAllowed,
     NotAcceptable,
@@ -143,8 +142,6 @@ def test_a_request_becomes_the_query_that_it_asks_for(request_: Request, expecte
         (direct("#" * (LIMIT + 1)), PayloadTooLarge, "1 kB"),
         (direct("#" + "é" * (LIMIT // 2)), PayloadTooLarge, "1 kB"),
         # other addresses
-        (get("query=ASK{SERVICE<http://x/>{}}"), FederationRefused, "SERVICE"),
-        (direct("LOAD <http://x/>"), FederationRefused, "LOAD"),
         # nothing acceptable
         (get(asked(), accept="image/png"), NotAcceptable, "sparql-results"),
         (get(asked(), accept="*/*;q=0"), NotAcceptable, "text/turtle"),
