@@ -29,7 +29,12 @@ $(BIN)/.development: $(BIN)/.runtime requirements-dev.lock
 serve: $(BIN)/.runtime ## Serve the graph with seed and example data on http://127.0.0.1:8000
 	LIFETEC_EXAMPLE=$${LIFETEC_EXAMPLE:-on} $(BIN)/lifetec serve --host $(HOST) --port $(PORT)
 
-test: $(BIN)/.development ## Run all tests
+CLIENTS := tests/clients/node_modules/.package-lock.json
+
+$(CLIENTS): tests/clients/package-lock.json
+	@if command -v npm >/dev/null; then cd tests/clients && npm ci --silent; else echo "npm is not installed: the tests with Comunica are skipped"; fi
+
+test: $(BIN)/.development $(CLIENTS) ## Run all tests
 	$(BIN)/python -m pytest $(ARGS)
 
 check: $(BIN)/.development ## Lint, formatting, types
@@ -41,9 +46,11 @@ format: $(BIN)/.development ## Rewrite the code in the project's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: $(BIN)/.development ## Write both lock files anew from pyproject.toml
+lock: $(BIN)/.development ## Write the lock files anew, of Python and of the test clients
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml --group build --output-file requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml --group build --group dev --constraint requirements.lock --output-file requirements-dev.lock
+	cd tests/clients && npm install --silent --package-lock-only
+	$(BIN)/python -m tests.clients.lock tests/clients/package-lock.json
 
 data: $(BIN)/.development ## Rebuild ontology lists and seed from the source files in ../shared
 	$(BIN)/python -m app.importers.build $(SHARED)

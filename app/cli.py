@@ -7,7 +7,7 @@ import gzip
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
@@ -18,11 +18,12 @@ from pyoxigraph import RdfFormat, Store
 from app.cli_accounts import datasets, keys, partners
 from app.cli_submit import submit
 from app.console import errors, progress, read_settings, reported
-from app.errors import UnsupportedMediaType
+from app.errors import InvalidRequest, UnsupportedMediaType
+from app.log import Log
 from app.rdf import media
-from app.service import Service, open_database, open_log, store_folder
+from app.service import Service, open_database, open_log, open_remote, store_folder
 from app.settings import Settings
-from app.store.check import Finding, check_all
+from app.store.check import Finding, check_all, check_remote, marker, rebuilt
 from app.submissions.gate import Change, File
 from app.submissions.report import lines
 
@@ -191,13 +192,41 @@ def check() -> None:
         database = open_database(settings)
         log = open_log(settings, database)
         findings: list[Finding] = []
-        for finding in check_all(log, store_folder(settings), settings.base_iri):
+        for finding in _findings(settings, log):
             findings.append(finding)
             mark = "ok  " if finding.good else "FAIL"
             sys.stdout.write(f"{mark} {finding.what}: {finding.detail}\n")
         database.close()
     if not all(finding.good for finding in findings):
         raise typer.Exit(1)
+
+
+def _findings(settings: Settings, log: Log) -> Iterator[Finding]:
+    yield from check_all(log, store_folder(settings), settings.base_iri)
+    if remote := open_remote(settings):
+        with closing(remote):
+            yield from check_remote(log, remote, settings.base_iri)
+
+
+store = typer.Typer(help="The SPARQL server of LIFETEC_STORE.", no_args_is_help=True)
+cli.add_typer(store, name="store")
+
+
+@store.command()
+def rebuild() -> None:
+    """Clear the graphs of this service there, and write them anew from the log."""
+    settings = read_settings()
+    with reported():
+        remote = open_remote(settings)
+        if remote is None:
+            raise InvalidRequest("LIFETEC_STORE names no SPARQL server: nothing is elsewhere.")
+        with closing(remote), closing(open_database(settings)) as database:
+            log = open_log(settings, database)
+            head = log.head()
+            quads = rebuilt(log, settings.base_iri, upto=head) - {*marker(settings.base_iri, head)}
+            for done in remote.rebuild(quads, head):
+                errors.print(f"{done:,} of {len(quads):,} statements", end="\r")
+            errors.print(f"{len(quads):,} statements, generation {head}")
 
 
 @contextmanager

@@ -25,7 +25,9 @@
     ├── Overloaded            the waiting line is full (retry_after)
     ├── DeadlineExceeded      the work took longer than allowed
     ├── MemoryExceeded        the work needed more memory than allowed
-    └── WorkerDied            a cage ended for another reason
+    ├── WorkerDied            a cage ended for another reason
+    ├── StoreAway             a store elsewhere does not answer, or not as it should (retry_after)
+    └── StoreUnfit            a store elsewhere holds or shows what it must not
 
 ``slug`` is the stable last part of the problem type (RFC 9457 §3.1.1) and ``title`` its short,
 constant summary; the message says what happened and what to do. ``facts`` are the further members
@@ -259,17 +261,30 @@ class StillReferenced(Conflict):
 
 
 class RateLimited(AppError):
-    """One client has asked more often than is allowed; try again after `retry_after` seconds.
+    """One client has asked for more than is allowed; try again after `retry_after` seconds.
 
-    `quota` requests are allowed in `window` seconds; `policy` names the limit.
+    `quota` of the `unit` are allowed in `window` seconds, or at one time; `policy` names the limit.
     """
 
     slug = "rate-limited"
     title = "Too many requests"
 
-    def __init__(self, policy: str, *, quota: int, window: int, retry_after: int):
+    def __init__(
+        self,
+        policy: str,
+        *,
+        quota: int,
+        retry_after: int,
+        window: int | None = None,
+        unit: str = "requests",
+    ):
+        meant = (
+            f"More than {quota} {unit} in {window} s"
+            if window
+            else f"{quota} {unit} of yours run or wait already; let some of them end first"
+        )
         super().__init__(
-            f"More than {quota} requests in {window} s; try again in {retry_after} s.",
+            f"{meant}; try again in {retry_after} s.",
             policy=policy,
             quota=quota,
             window=window,
@@ -320,6 +335,23 @@ class WorkerDied(AppError):
 
     slug = "worker-died"
     title = "The worker ended early"
+
+
+class StoreAway(AppError):
+    """A store elsewhere gives no answer that helps; try again after `retry_after` seconds."""
+
+    slug = "store-away"
+    title = "The store is away"
+
+    def __init__(self, detail: str, *, retry_after: int = 10):
+        super().__init__(detail, retry_after=retry_after)
+
+
+class StoreUnfit(AppError):
+    """A store elsewhere holds what another service wrote, or shows another default graph."""
+
+    slug = "store-unfit"
+    title = "The store does not fit"
 
 
 def _tree(kind: type[AppError]) -> dict[str, type[AppError]]:

@@ -19,6 +19,9 @@ FAILPOINTS: Final = (
     "store.marked",
     "store.checkpoint-unnamed",
     "store.checkpoint-named",
+    "remote.before-update",
+    "remote.between-updates",
+    "remote.updated",
     "submission.published",
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import socket
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from limits import parse
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
@@ -21,10 +23,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.accounts import accounts_router, describe_accounts
+from app.api.clients import Clients
 from app.api.graphs import GraphStoreApp
 from app.api.history import history_router
 from app.api.history_openapi import describe_history
 from app.api.jobs import describe_jobs, jobs_router
+from app.api.listening import OneWriteProtocol
+from app.api.metrics import Metrics, metrics_router
 from app.api.problems import Problems
 from app.api.queries import Queries, describe_queries, queries_router
 from app.api.rate_limits import RateLimits
@@ -45,11 +50,14 @@ from app.records.caged import CagedRunner
 from app.records.history import History
 from app.records.service import Records
 from app.sandbox.pool import Limits
-from app.service import Service
+from app.service import Service, remote_address
 from app.settings import Settings, networks
+from app.sparql.cache import ResultCache
 from app.sparql.endpoint import Endpoint
-from app.sparql.evaluation import CagedEvaluator
+from app.sparql.evaluation import CagedEvaluator, Evaluator
+from app.sparql.guard import Allowance, Guard, Quota
 from app.sparql.named import NamedQuery
+from app.sparql.remote import RemoteEvaluator
 from app.store.node import StoreNode
 
 
@@ -66,9 +74,11 @@ class Front:
         framework: FastAPI,
         raw: Mapping[str, ASGIApp],
         problems: Problems,
+        metrics: Metrics,
         hang_up: Callable[[], None],
     ) -> None:
         self.framework = framework
+        self._metrics = metrics
         self._raw: dict[str, ASGIApp] = {**raw, "/health/live": _ALIVE}
         self._problems = problems
         self.hang_up = hang_up
@@ -77,10 +87,13 @@ class Front:
         """Pass a request to whom it is for."""
         app: ASGIApp = self.framework
         if scope["type"] == "http":
-            app = self._raw.get(scope["path"], app)
+            path: str = scope["path"]
+            if path.startswith("/graphs/"):  # the addresses of graphs, with the store's own
+                path = "/graphs"
+            app = self._raw.get(path, app)
             if error := _unnameable(scope):
                 app = self._problems.response(Request(scope), error)
-        await app(scope, receive, send)
+        await app(scope, receive, self._metrics.counting(scope, send))
 
 
 def _unnameable(scope: Scope) -> AppError | None:
@@ -137,6 +150,11 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
         ],
     )
     _add_health(framework, service)
+    cache = ResultCache(settings.cache_mb << 20)
+    metrics = Metrics(service.pool, cache=cache)
+    framework.include_router(
+        metrics_router(metrics, lambda: service.checkpoint().generation, service.log.head)
+    )
     framework.include_router(accounts_router(service.accounts, settings.public_url))
     framework.include_router(jobs_router(service.jobs, service.accounts, problem_types))
     framework.include_router(
@@ -163,16 +181,21 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     )
     framework.include_router(history_router(history, profile, settings))
     union = settings.default_graph == "union"
-    evaluator = CagedEvaluator(
-        service.pool, base_iri=settings.base_iri, union=union, limits=query_limits
+    evaluator = _evaluator(service, query_limits)
+    guard = Guard(
+        allowances(settings),
+        max_result_bytes=settings.query_result_mb << 20,
+        told=metrics.told,
     )
-    endpoint = Endpoint(evaluator)
+    clients = Clients(service.accounts, guard, trusted=networks(settings.trusted_proxies))
+    endpoint = Endpoint(evaluator, cache, guard)
     discovery = DiscoveryPages(
         asking(endpoint), evaluator.generation, _house(settings), profile, pages.site
     )
     discovery.add_to(framework.router)
     sparql = SparqlApp(
         endpoint,
+        clients,
         address=f"{settings.public_url}/sparql",
         problems=problems,
         union=union,
@@ -188,6 +211,7 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     framework.include_router(pages.router)
     graphs = GraphStoreApp(
         endpoint,
+        clients,
         service.log,
         door,
         address=f"{settings.public_url}/graphs",
@@ -199,8 +223,31 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     update = UpdateApp(
         door, union=union, problems=problems, max_update_bytes=settings.update_kb << 10
     )
-    raw: dict[str, ASGIApp] = {"/sparql": sparql, "/sparql/update": update, "/graphs": graphs}
-    return Front(framework, raw, problems, service.jobs.hang_up)
+    raw: dict[str, ASGIApp] = {
+        "/sparql": sparql,
+        "/sparql/": sparql,
+        "/sparql/update": update,
+        "/graphs": graphs,
+    }
+    return Front(framework, raw, problems, metrics, service.jobs.hang_up)
+
+
+def allowances(settings: Settings) -> tuple[Allowance, Allowance] | None:
+    """What clients without and with a key may have; None where nobody is counted."""
+    if not settings.rate_limits:
+        return None
+    rate = parse(settings.query_rate)
+    anonymous = Allowance(
+        Quota(rate.amount, rate.get_expiry()),
+        Quota(settings.query_budget, 60),
+        settings.query_at_once,
+    )
+    keyed = replace(
+        anonymous,
+        queries=anonymous.queries.times(settings.key_factor),
+        seconds=anonymous.seconds.times(settings.key_factor),
+    )
+    return anonymous, keyed
 
 
 def _house(settings: Settings) -> House:
@@ -213,6 +260,29 @@ def _house(settings: Settings) -> House:
     )
 
 
+def _evaluator(service: Service, limits: Limits) -> Evaluator:
+    """Public queries go to the store elsewhere, where there is one; else to the cage."""
+    settings = service.settings
+    address, mirror = remote_address(settings), service.mirror
+    if address is None or mirror is None:
+        return CagedEvaluator(
+            service.pool,
+            base_iri=settings.base_iri,
+            union=settings.default_graph == "union",
+            limits=limits,
+        )
+    return RemoteEvaluator(
+        address,
+        service.pool,
+        mirror,
+        base_iri=settings.base_iri,
+        limits=limits,
+        places=settings.store_connections,
+        queue=settings.queue,
+        max_bytes=settings.query_result_mb << 20,
+    )
+
+
 def serve(application: Front, settings: Settings) -> None:
     """Serve until a signal ends it; responses under way have five seconds."""
     server = _Server(
@@ -220,7 +290,10 @@ def serve(application: Front, settings: Settings) -> None:
             application,
             host=settings.host,
             port=settings.port,
+            http=OneWriteProtocol,
+            ws="none",
             log_level="warning",
+            access_log=False,  # else its line is made for each request, and thrown away
             server_header=False,
             timeout_graceful_shutdown=5,
             proxy_headers=False,  # whom to believe is a setting of our own
@@ -251,6 +324,7 @@ def _lifespan(service: Service) -> Any:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with service:
             await service.start()
+            gc.freeze()  # what lives as long as the process need not be looked through again
             node = service.node
             follower = asyncio.create_task(node.follow()) if isinstance(node, StoreNode) else None
             try:
@@ -274,16 +348,24 @@ def _add_health(framework: FastAPI, service: Service) -> None:
         """Whether the newest published state is served: 200 with its generation."""
         generation = service.checkpoint().generation
         head = await asyncio.to_thread(service.log.head)
-        facts = {
+        facts: dict[str, Any] = {
             "status": "ready" if generation >= head else "behind",
             "generation": generation,
             "published": head,
             "workers": service.pool.processes,
             "network_refused_to_workers": service.pool.network_refused,
         }
+        if mirror := service.mirror:
+            behind = mirror.fault or mirror.generation < head
+            facts["store"] = {
+                "status": "away" if mirror.fault else "behind" if behind else "ready",
+                "generation": mirror.generation,
+            }
+            if behind:
+                facts["status"] = "behind"
         return JSONResponse(
             facts,
-            status_code=200 if generation >= head else 503,
+            status_code=200 if facts["status"] == "ready" else 503,
             headers={"cache-control": "no-store"},
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +12,11 @@ from app.jobs import Jobs, executor_of
 from app.log import Log
 from app.sandbox.pool import Checkpoint, Limits, Pool
 from app.settings import Settings
+from app.store.address import Address
 from app.store.embedded import DiskStore, MemoryStore, reserved_graph
-from app.store.node import CheckpointNode, StoreNode
-from app.store.port import GraphStore
+from app.store.node import CheckpointNode, Mirror, StoreNode
+from app.store.port import EmbeddedStore
+from app.store.remote import RemoteStore
 from app.submissions.admission import Admission
 from app.submissions.checking import Checker
 from app.submissions.desk import Desk
@@ -82,6 +85,11 @@ class Service:
         """The state of the graph that readers see now."""
         return self.node.checkpoint()
 
+    @property
+    def mirror(self) -> Mirror | None:
+        """The store elsewhere that answers the public queries, where this process has it follow."""
+        return self.node.mirror if isinstance(self.node, StoreNode) else None
+
     async def start(self) -> None:
         """Begin to do what outlives requests, first what was left undone."""
         await self.pool.start()
@@ -96,6 +104,8 @@ class Service:
         await self.pool.stop()
         if isinstance(self.node, CheckpointNode):
             self.node.close()
+        elif self.node.mirror:
+            await asyncio.to_thread(self.node.mirror.close)
         if self.store is not None:
             self.store.close()
         self.database.close()
@@ -123,15 +133,43 @@ def store_folder(settings: Settings) -> Path:
 
 def _open_node(
     settings: Settings, log: Log, pool: Pool, *, serving: bool
-) -> tuple[GraphStore | None, StoreNode | CheckpointNode]:
+) -> tuple[EmbeddedStore | None, StoreNode | CheckpointNode]:
     kind = MemoryStore if settings.store == "memory" else DiskStore
+    mirror = None
     try:
         store = kind(store_folder(settings), settings.base_iri)
     except OSError:
         if serving:
             raise
         return None, CheckpointNode(store_folder(settings))
-    return store, StoreNode(log, store, pool.generations_in_use)
+    if elsewhere := open_remote(settings):
+        mirror = Mirror(log, elsewhere, patience_seconds=settings.store_wait_seconds)
+    return store, StoreNode(log, store, pool.generations_in_use, mirror)
+
+
+def open_remote(settings: Settings) -> RemoteStore | None:
+    """The SPARQL server that answers the public queries, where there is one."""
+    address = remote_address(settings)
+    if address is None:
+        return None
+    return RemoteStore(
+        address,
+        settings.base_iri,
+        part=settings.store_statements,
+        union=settings.default_graph == "union",
+    )
+
+
+def remote_address(settings: Settings) -> Address | None:
+    """Where it is, and what it wants to know of who asks."""
+    _, plus, query = settings.store.partition("+")
+    if not plus:
+        return None
+    secrets = [
+        one.get_secret_value() if one else None
+        for one in (settings.store_password, settings.store_token)
+    ]
+    return Address(query, settings.store_update_url or query, settings.store_user, *secrets)
 
 
 def rules(settings: Settings) -> Rules:

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 from limits import parse
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _HERE = Path(__file__).resolve().parent.parent
@@ -45,7 +45,28 @@ class Settings(BaseSettings):
         "union", description="What a query's default graph is: all graphs, or none of them"
     )
     skolemize: bool = Field(True, description="Replace blank nodes by IRIs when data comes in")
-    store: Literal["disk", "memory"] = Field("disk", description="Where the graph is kept")
+    store: str = Field(
+        "disk",
+        description="Where the graph is kept: disk, memory, or sparql+http://HOST/PATH, the query "
+        "address of a SPARQL 1.1 server that answers public queries; see docs/scaling.md",
+    )
+    store_update_url: str = Field(
+        "", description="Its address for updates; default the query address"
+    )
+    store_user: str | None = Field(None, description="User there, by Digest or Basic")
+    store_password: SecretStr | None = Field(None, description="Password of this user")
+    store_token: SecretStr | None = Field(None, description="Bearer token there, in their place")
+    store_statements: int = Field(
+        400,
+        ge=1,
+        description="Statements in one update to it; more is faster, and Virtuoso takes no more",
+    )
+    store_connections: int = Field(
+        16, ge=1, description="Queries that it is asked at one time; others wait"
+    )
+    store_wait_seconds: float = Field(
+        10.0, ge=0, description="How long a publication waits for it to follow, seconds"
+    )
     database_url: str | None = Field(
         None,
         description="Operations database: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME; "
@@ -59,6 +80,19 @@ class Settings(BaseSettings):
     query_memory_mb: int = Field(1024, ge=64, description="Address space a job may add, MB")
     query_result_mb: int = Field(512, ge=1, description="Bytes a query may answer with, MB")
     query_kb: int = Field(256, ge=1, description="Length of a query text, kB")
+    cache_mb: int = Field(64, ge=0, description="Memory for results of queries, MB; 0 is none")
+    query_rate: str = Field(
+        "600/minute", description="Queries that one client may ask, as NUMBER/UNIT"
+    )
+    query_budget: int = Field(
+        60, ge=1, description="Seconds of evaluation that one client may use in a minute"
+    )
+    query_at_once: int = Field(
+        16, ge=1, description="Queries of one client that may run or wait at one time"
+    )
+    key_factor: int = Field(
+        5, ge=1, description="How many times as much who sends a key may ask and use"
+    )
     submission_seconds: float = Field(600.0, gt=0, description="Deadline of a submission, seconds")
     submission_memory_mb: int = Field(4096, ge=64, description="Address space of a submission, MB")
     submission_mb: int = Field(256, ge=1, description="Size of a submission, unpacked, MB")
@@ -92,7 +126,7 @@ class Settings(BaseSettings):
         description="Countries that the data are about: codes of the European Union, separated by "
         "commas",
     )
-    rate_limits: bool = Field(True, description="Count requests of each client address")
+    rate_limits: bool = Field(True, description="Count what each client asks and uses")
     trusted_proxies: str = Field(
         "",
         description="Addresses or networks of proxies, separated by commas, whose X-Forwarded-For "
@@ -121,10 +155,14 @@ class Settings(BaseSettings):
         kind = (self.database_url or "sqlite").partition(":")[0].partition("+")[0]
         if kind not in {"sqlite", "postgres", "postgresql"}:
             raise ValueError("LIFETEC_DATABASE_URL must begin with sqlite:// or postgresql://")
-        try:
-            parse(self.validate_rate)
-        except ValueError:
-            raise ValueError("LIFETEC_VALIDATE_RATE must be like 30/minute or 5/second") from None
+        self._consistent_store()
+        for name in ("validate_rate", "query_rate"):
+            try:
+                parse(getattr(self, name))
+            except ValueError:
+                raise ValueError(
+                    f"LIFETEC_{name.upper()} must be like 30/minute or 5/second"
+                ) from None
         try:
             networks(self.trusted_proxies)
         except ValueError as error:
@@ -138,3 +176,34 @@ class Settings(BaseSettings):
             if not folder.is_dir():
                 raise ValueError(f"LIFETEC_{name.upper()}: {folder} is not a folder")
         return self
+
+    def _consistent_store(self) -> None:
+        elsewhere = self.store not in {"disk", "memory"}
+        if elsewhere and not self.store.startswith(("sparql+http://", "sparql+https://")):
+            raise ValueError("LIFETEC_STORE must be disk, memory or sparql+http://HOST/PATH")
+        given = {
+            "USER": self.store_user,
+            "PASSWORD": self.store_password,
+            "TOKEN": self.store_token,
+            "UPDATE_URL": self.store_update_url,
+        }
+        if not elsewhere and (unused := [name for name, value in given.items() if value]):
+            raise ValueError(f"LIFETEC_STORE_{unused[0]} is for LIFETEC_STORE=sparql+http://…")
+        if self.store_token and (self.store_user or self.store_password):
+            raise ValueError("Give LIFETEC_STORE_TOKEN, or user and password, not both")
+        if self.store_password and not self.store_user:
+            raise ValueError("LIFETEC_STORE_PASSWORD needs LIFETEC_STORE_USER")
+        if elsewhere and not self.skolemize:
+            raise ValueError(
+                "LIFETEC_SKOLEMIZE=off keeps blank nodes, which an update cannot name: use "
+                "LIFETEC_STORE=disk with it"
+            )
+        for name, text in (("STORE", self.store), ("STORE_UPDATE_URL", self.store_update_url)):
+            url = urlsplit(text.removeprefix("sparql+"))
+            if elsewhere and text and (url.scheme not in {"http", "https"} or not url.hostname):
+                raise ValueError(f"LIFETEC_{name} must be like http://HOST:PORT/PATH")
+            if url.username or url.password or url.fragment:
+                raise ValueError(
+                    f"LIFETEC_{name}: leave user, password and # out of the address; "
+                    "LIFETEC_STORE_USER and LIFETEC_STORE_PASSWORD are for them"
+                )

@@ -109,6 +109,7 @@ ADDRESSES: Mapping[str, str] = {
     "/validate": "A form for checking data",
     "/health/live": "200 as long as the process answers",
     "/health/ready": "200 when the newest published state is served, with its number; else 503",
+    "/metrics": "Figures for Prometheus: see [docs/operating.md](docs/operating.md)",
     "/static/{path}": "Style and scripts of the pages",
     "/favicon.ico": "The icon of the pages",
 }
@@ -127,6 +128,9 @@ FAILPOINT_TEXTS: Mapping[str, str] = {
     "store.marked": "data and marker are on disk; there is no checkpoint yet",
     "store.checkpoint-unnamed": "the checkpoint is written under a temporary name",
     "store.checkpoint-named": "the checkpoint has its name; the caller has no answer yet",
+    "remote.before-update": "a store elsewhere is about to be sent the commit",
+    "remote.between-updates": "it has a part of a large commit; its marker is still the old one",
+    "remote.updated": "it has the commit and its marker; nobody here knows",
     "submission.published": "it is published and shown; its job is not noted as done",
 }
 
@@ -400,6 +404,11 @@ def limits() -> str:
     )
 
 
+def budgets() -> str:
+    """What one client may ask of the endpoint."""
+    return _limits("query_rate", "query_budget", "query_at_once", "key_factor")
+
+
 def validate_limits() -> str:
     """What one check of data may use."""
     return _limits("validate_seconds", "validate_memory_mb", "validate_mb", "validate_rate")
@@ -625,6 +634,7 @@ def prefixes() -> str:
 
 PARTS: Mapping[str, Callable[[], str]] = {
     "addresses": addresses,
+    "budgets": budgets,
     "commands": commands,
     "data-model": data_model,
     "datasets": datasets,

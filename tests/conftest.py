@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from app.database import Database
 from tests.postgres import Postgres, installed
+from tests.server.peers import OxigraphServer, Peer, Virtuoso
 
 
 @pytest.fixture(scope="session")
@@ -17,12 +19,34 @@ def postgres() -> Iterator[Postgres]:
     """A PostgreSQL server of this test run; what is missing fails in continuous integration."""
     programs = installed()
     if programs is None:
-        missing = "PostgreSQL is not installed: apt-get install postgresql"
-        if os.environ.get("CI") == "true":
-            pytest.fail(missing)
-        pytest.skip(missing)
+        _missing("PostgreSQL is not installed: apt-get install postgresql")
     with Postgres(programs) as server:
         yield server
+
+
+def _missing(what: str) -> NoReturn:
+    if os.environ.get("CI") == "true":
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+def _started(kind: type[Peer]) -> Iterator[Peer]:
+    if kind.installed() is None:
+        _missing(kind.missing)
+    with kind() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def oxigraph() -> Iterator[Peer]:
+    """An Oxigraph server of this test run, whose default graph is the union of all."""
+    yield from _started(OxigraphServer)
+
+
+@pytest.fixture(scope="session")
+def virtuoso() -> Iterator[Peer]:
+    """A Virtuoso of this test run."""
+    yield from _started(Virtuoso)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -111,9 +111,11 @@ def test_the_server_does_not_import_the_validator_by_any_way() -> None:
     assert not any("validation" in line for line in at_the_top)
 
 
-def test_only_the_command_that_submits_calls_others() -> None:
+def test_only_the_command_that_submits_and_stores_elsewhere_call_others() -> None:
     clients = {"httpx", "requests", "urllib.request", "http.client", "urllib3", "SPARQLWrapper"}
-    assert {module for module, imported in edges() if imported in clients} == {"app.remote"}
+    to_stores = {"app.store.address", "app.store.remote", "app.sparql.remote"}
+    callers = {module for module, imported in edges() if imported in clients}
+    assert callers == {"app.remote", *to_stores}
     assert imports().find_modules_that_directly_import("app.remote") == {"app.cli_submit"}
 
 

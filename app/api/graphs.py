@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 from collections.abc import Sequence
 from urllib.parse import quote
 
 from pyoxigraph import NamedNode
-from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from app.accounts import Act, Principal, Role
+from app.api.clients import Clients
 from app.api.parameters import read_conditions
 from app.api.problems import Problems
 from app.api.streaming import (
@@ -26,11 +28,18 @@ from app.api.streaming import (
 )
 from app.api.submissions import SubmissionDoor
 from app.api.uploads import read_parts
-from app.errors import AppError, NotFound
+from app.errors import AppError, Forbidden, NotFound
 from app.log import Log
 from app.rdf import media
 from app.sparql.endpoint import Endpoint
-from app.sparql.graph_store import METHODS, GraphRead, GraphWrite, read_graph_request
+from app.sparql.graph_store import (
+    METHODS,
+    GraphCreation,
+    GraphRead,
+    GraphWrite,
+    read_graph_request,
+)
+from app.sparql.guard import Client
 from app.submissions.admission import Asked
 from app.submissions.gate import File
 from app.submissions.register import Submission
@@ -43,6 +52,7 @@ class GraphStoreApp:
     def __init__(
         self,
         endpoint: Endpoint,
+        clients: Clients,
         log: Log,
         door: SubmissionDoor,
         *,
@@ -53,6 +63,7 @@ class GraphStoreApp:
         max_result_bytes: int,
     ) -> None:
         self._endpoint = endpoint
+        self._clients = clients
         self._log = log
         self._door = door
         self._address = address
@@ -69,13 +80,17 @@ class GraphStoreApp:
         request = HttpRequest(scope, receive)
         try:
             wanted = read_graph_request(
-                scope["method"], scope["query_string"], request.headers.get("accept")
+                scope["method"],
+                scope["query_string"],
+                request.headers.get("accept"),
+                below=_below(scope),
+                address=self._address,
             )
             if isinstance(wanted, GraphRead):
                 async with cancelled_by_disconnect(receive):
-                    await self._send_graph(
-                        wanted, request.headers, send, head=scope["method"] == "HEAD"
-                    )
+                    client = await self._clients.of(scope)
+                    with self._clients.told(scope, client):
+                        await self._send_graph(wanted, request, client, send)
                 return
             reply = await self._write(request, wanted)
         except AppError as error:
@@ -88,26 +103,30 @@ class GraphStoreApp:
     # reading
 
     async def _send_graph(
-        self, wanted: GraphRead, headers: Headers, send: Send, *, head: bool
+        self, wanted: GraphRead, request: HttpRequest, client: Client, send: Send
     ) -> None:
-        exists, generation = await self._look(wanted)
+        exists, generation = await self._look(wanted, client)
         if wanted.graph and not exists:
             raise NotFound(f"There is no graph {wanted.graph}.")
-        known = [one.strip() for one in headers.get("if-none-match", "").split(",")]
+        known = [one.strip() for one in request.headers.get("if-none-match", "").split(",")]
         tag = await self._tag(wanted, generation)
         if tag in known or "*" in known:  # before a large graph is written for nothing
             await respond(send, 304, [*_caching(tag), *CORS])
             return
-        async with self._endpoint.evaluate(wanted.content()) as answer:
+        async with self._endpoint.evaluate(wanted.content(), client, door="graphs") as answer:
             if answer.generation != generation:
                 tag = await self._tag(wanted, answer.generation)
             await send_result(
-                answer, send, head=head, max_bytes=self._max_result_bytes, extra=_caching(tag)
+                answer,
+                send,
+                head=request.method == "HEAD",
+                max_bytes=self._max_result_bytes,
+                extra=[*_caching(tag), *self._clients.fields(client)],
             )
 
-    async def _look(self, wanted: GraphRead) -> tuple[bool, int]:
+    async def _look(self, wanted: GraphRead, client: Client | None = None) -> tuple[bool, int]:
         """Whether the graph holds anything, and as of which generation."""
-        async with self._endpoint.evaluate(wanted.exists()) as found:
+        async with self._endpoint.evaluate(wanted.exists(), client, door="graphs") as found:
             answer = b"".join(
                 [chunk async for chunk in found.chunks]
             )  # on a busy machine it may stream
@@ -127,14 +146,17 @@ class GraphStoreApp:
 
     # writing
 
-    async def _write(self, request: HttpRequest, wanted: GraphWrite) -> Response:
+    async def _write(self, request: HttpRequest, wanted: GraphWrite | GraphCreation) -> Response:
         """PUT (§5.3), DELETE (§5.4) and POST (§5.5) as submissions."""
         who = await self._door.principal(request)
+        conditions = read_conditions(request.headers)
+        created = isinstance(wanted, GraphCreation)
+        if isinstance(wanted, GraphCreation):
+            wanted = self._named(wanted, who, conditions.idempotency)
         name = self._name(wanted.graph)
         await self._door.desk.refuse(who, name)
         read = GraphRead(wanted.graph, media.N_TRIPLES)
-        existed = wanted.graph is None or (await self._look(read))[0]
-        conditions = read_conditions(request.headers)
+        existed = not created and (await self._look(read))[0]
         asked = Asked(
             mode=Mode.MERGE if wanted.method == "POST" else Mode.REPLACE,
             files=await self._files(request, wanted),
@@ -145,12 +167,25 @@ class GraphStoreApp:
             idempotency=conditions.idempotency,
         )
         # Who repeats a request, since the answer was lost, gets that answer.
-        gone = wanted.method == "DELETE" and not existed
+        gone = wanted.method == "DELETE" and wanted.graph is not None and not existed
         if gone and not await self._door.desk.was_sent(who, asked):
             raise NotFound(f"There is no graph {wanted.graph}.")
         if wanted.dry_run:
             return await self._door.preview(request, who, asked, {})
         return self._answer(await self._door.send(request, who, asked, {}), wanted, existed)
+
+    def _named(self, wanted: GraphCreation, who: Principal, idempotency: str | None) -> GraphWrite:
+        """A name for a new graph, which is its address; the same for who repeats a request."""
+        if not who.may(Act.ADMINISTER):
+            raise Forbidden(
+                "Only an administrator makes graphs without a name: have the dataset registered, "
+                "then POST to ?graph= and its IRI.",
+                needed=Role.ADMIN.value,
+                role=who.role.value,
+            )
+        repeated = uuid.uuid5(uuid.NAMESPACE_URL, f"{self._address}/{who.key}/{idempotency}")
+        name = f"{self._address}/{repeated if idempotency else uuid.uuid4()}"
+        return GraphWrite(NamedNode(name), "POST", wanted.dry_run)
 
     async def _files(self, request: HttpRequest, wanted: GraphWrite) -> tuple[File, ...]:
         if wanted.method == "DELETE":
@@ -167,12 +202,29 @@ class GraphStoreApp:
         headers = {"Link": f'<{self._door.address}/{one.id}>; rel="describedby"'}
         if one.generation is not None:
             headers["ETag"] = f'"{one.generation}"'
-        if existed or wanted.method == "DELETE":
+        if not existed and wanted.method != "DELETE":
+            return Response(
+                status_code=201, headers={**headers, "Location": self._location(wanted.graph)}
+            )
+        if wanted.method == "PUT":
             return Response(status_code=204, headers=headers)
-        graph = quote(wanted.graph.value if wanted.graph else "", safe=":/")
-        return Response(
-            status_code=201, headers={**headers, "Location": f"{self._address}?graph={graph}"}
-        )
+        answer = self._door.answer(one, 200)
+        answer.headers.update(headers)
+        return answer
+
+    def _location(self, graph: NamedNode | None) -> str:
+        """Where a graph can be read from now on."""
+        if graph is None:
+            return f"{self._address}?default"
+        if graph.value.startswith(f"{self._address}/"):
+            return graph.value
+        return f"{self._address}?graph={quote(graph.value, safe=':/')}"
+
+
+def _below(scope: Scope) -> str:
+    """What follows the graph store's address in the path, with its percent-encoding."""
+    path: str = scope["raw_path"].decode("latin-1")
+    return path.partition("/graphs")[2]
 
 
 def _caching(tag: str) -> list[tuple[bytes, bytes]]:

@@ -45,6 +45,8 @@ _STATUS: dict[type[errors.AppError], int] = {
     errors.DeadlineExceeded: 504,
     errors.MemoryExceeded: 503,
     errors.WorkerDied: 503,
+    errors.StoreAway: 503,
+    errors.StoreUnfit: 503,
 }
 
 Render = Callable[[Request, dict[str, Any]], Response]
@@ -69,7 +71,7 @@ def problem_document(error: errors.AppError, types: str) -> dict[str, Any]:
 def problem_headers(error: errors.AppError) -> dict[str, str]:
     """What else the status asks for: Retry-After, Allow, WWW-Authenticate (RFC 6750 §3)."""
     headers = {"content-type": PROBLEM_JSON, "cache-control": "no-store", "vary": "Accept"}
-    if isinstance(error, errors.Overloaded | errors.RateLimited):
+    if isinstance(error, errors.Overloaded | errors.RateLimited | errors.StoreAway):
         headers["retry-after"] = str(error.facts["retry_after"])
     if isinstance(error, errors.MethodNotAllowed):
         headers["allow"] = ", ".join(error.facts["allowed"])

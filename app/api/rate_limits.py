@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from limits import RateLimitItem, parse
@@ -64,26 +65,36 @@ class RateLimits:
         return fields
 
     def client(self, request: Request) -> str:
-        """Whom a request counts for: an IPv4 address, or the /64 network of an IPv6 one.
-
-        Each proxy appends whom it saw, so the last address that is not a trusted proxy's is the
-        client's; what stands before it may be invented.
-        """
-        seen = [request.client.host if request.client else ""]
-        forwarded = ",".join(request.headers.getlist("x-forwarded-for"))
-        seen += [part.strip() for part in reversed(forwarded.split(",")) if part.strip()]
-        client = seen[0]
-        for address in seen:
-            try:
-                parsed = ip_address(address)
-            except ValueError:
-                break
-            client = address
-            if not any(parsed in network for network in self._trusted):
-                break
-        return _group(client)
+        """Whom a request counts for; see `client_address`."""
+        peer = request.client.host if request.client else ""
+        return client_address(peer, request.headers.getlist("x-forwarded-for"), self._trusted)
 
 
+def client_address(
+    peer: str, forwarded: Sequence[str], trusted: Sequence[IPv4Network | IPv6Network]
+) -> str:
+    """Whom a request from `peer` counts for: an IPv4 address, or the /64 network of an IPv6 one.
+
+    Each proxy appends whom it saw, so the last address that is not a trusted proxy's is the
+    client's; what stands before it may be invented.
+    """
+    if not trusted:
+        return _group(peer)
+    seen = [peer]
+    seen += [part.strip() for part in reversed(",".join(forwarded).split(",")) if part.strip()]
+    client = peer
+    for address in seen:
+        try:
+            parsed = ip_address(address)
+        except ValueError:
+            break
+        client = address
+        if not any(parsed in network for network in trusted):
+            break
+    return _group(client)
+
+
+@lru_cache(maxsize=MAX_CLIENTS)
 def _group(address: str) -> str:
     try:
         parsed = ip_address(address)

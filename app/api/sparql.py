@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from app.api.clients import Clients
 from app.api.problems import Problems
 from app.api.streaming import (
     CORS,
     ClientGone,
     cancelled_by_disconnect,
     content_type,
+    holds,
     preflight,
     respond,
+    send_kept,
     send_result,
 )
 from app.errors import AppError, PayloadTooLarge
 from app.sparql.description import service_description
 from app.sparql.endpoint import Endpoint
-from app.sparql.operation import METHODS, Form, Query, ServiceDescription, read_operation
+from app.sparql.operation import (
+    METHODS,
+    Form,
+    Operation,
+    Query,
+    ServiceDescription,
+    read_operation,
+)
 from app.sparql.request import Request
+
+_REMEMBERED = 1_000
+"""Requests whose query is remembered."""
+
+_LONG = 8_192
+"""Bytes past which a request is read in a thread: the tokens of 256 kB take up to 0.2 s."""
 
 _FORM_OVERHEAD = 4
 """Percent-encoding makes a query at most three times as long; the rest is for parameters."""
@@ -36,6 +54,7 @@ class SparqlApp:
     def __init__(
         self,
         endpoint: Endpoint,
+        clients: Clients,
         *,
         address: str,
         problems: Problems,
@@ -45,12 +64,14 @@ class SparqlApp:
         page: Page,
     ) -> None:
         self._endpoint = endpoint
+        self._clients = clients
         self._address = address
         self._problems = problems
         self._union = union
         self._max_query_bytes = max_query_bytes
         self._max_result_bytes = max_result_bytes
         self._page = page
+        self._known: dict[Request, Query] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -58,33 +79,52 @@ class SparqlApp:
             await respond(send, 204, preflight(METHODS))
             return
         head = scope["method"] == "HEAD"
+        headers = dict(scope["headers"])
+        operation = None
         try:
-            operation = read_operation(
-                await self._request(scope, receive), max_query_bytes=self._max_query_bytes
-            )
-            if isinstance(operation, Form):
+            operation = await self._operation(await self._request(scope, headers, receive))
+            if isinstance(operation, Query):
+                held = None if scope["method"] == "POST" else headers.get(b"if-none-match")
+                await self._answer(operation, held, scope, receive, send)
+            elif isinstance(operation, Form):
                 page = await self._page(HttpRequest(scope), operation.text)
                 await page(scope, receive, send)
-            elif isinstance(operation, ServiceDescription):
-                await self._describe(operation, send, head=head)
             else:
-                await self._evaluate(operation, receive, send, head=head)
+                await self._describe(operation, send, head=head)
         except AppError as error:
+            if isinstance(error, PayloadTooLarge) and operation is None:
+                self._endpoint.refused(error)
             reply = self._problems.response(HttpRequest(scope), error)
             reply.raw_headers.extend(CORS)
             await reply(scope, receive, send)
         except ClientGone:
             return
 
-    async def _request(self, scope: Scope, receive: Receive) -> Request:
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+    async def _request(
+        self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive
+    ) -> Request:
         return Request(
             method=scope["method"],
             query_string=scope["query_string"],
-            content_type=headers.get(b"content-type"),
-            accept=headers.get(b"accept"),
+            content_type=_text(headers.get(b"content-type")),
+            accept=_text(headers.get(b"accept")),
             body=await self._body(receive) if scope["method"] == "POST" else b"",
         )
+
+    async def _operation(self, request: Request) -> Operation:
+        """What the request asks for; of short ones that came last it is remembered."""
+        if known := self._known.get(request):
+            return known
+        read = partial(read_operation, request, max_query_bytes=self._max_query_bytes)
+        size = len(request.query_string) + len(request.body) + len(request.accept or "")
+        if size > _LONG:
+            return await asyncio.to_thread(read)
+        operation = read()
+        if isinstance(operation, Query):
+            if len(self._known) >= _REMEMBERED:
+                del self._known[next(iter(self._known))]
+            self._known[request] = operation
+        return operation
 
     async def _body(self, receive: Receive) -> bytes:
         limit = self._max_query_bytes * _FORM_OVERHEAD
@@ -102,11 +142,53 @@ class SparqlApp:
     async def _describe(self, operation: ServiceDescription, send: Send, *, head: bool) -> None:
         body = service_description(self._address, operation.media_type, union=self._union)
         headers = [(b"content-type", content_type(operation.media_type)), (b"vary", b"Accept")]
-        await respond(send, 200, headers + CORS, b"" if head else body)
+        await respond(send, 200, headers + CORS, body, head=head)
 
-    async def _evaluate(self, query: Query, receive: Receive, send: Send, *, head: bool) -> None:
-        async with (
-            cancelled_by_disconnect(receive),
-            self._endpoint.evaluate(query) as answer,
-        ):
-            await send_result(answer, send, head=head, max_bytes=self._max_result_bytes)
+    async def _answer(
+        self, query: Query, held: bytes | None, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """The result, from memory if it is there; 304 where the client has it (RFC 9110 §13.1.2).
+
+        A POST has no ETag: clients and caches may not take its result for that of another request.
+        """
+        method = scope["method"]
+        kept = self._endpoint.kept(query)
+        tag = kept.etag if kept else self._endpoint.tag(query) if held else None
+        if held and tag and holds(held, tag):
+            await respond(send, 304, [*_caching(tag), *CORS])
+        elif kept:
+            await send_kept(kept, send, head=method == "HEAD", extra=_caching(tag, method))
+        else:
+            await self._evaluate(query, scope, receive, send)
+
+    async def _evaluate(self, query: Query, scope: Scope, receive: Receive, send: Send) -> None:
+        client = await self._clients.of(scope)
+        unwanted = partial(self._endpoint.nobody_follows, query)
+        with self._clients.told(scope, client):
+            async with (
+                cancelled_by_disconnect(receive, unwanted),
+                self._endpoint.evaluate(query, client) as answer,
+            ):
+                await send_result(
+                    answer,
+                    send,
+                    head=scope["method"] == "HEAD",
+                    max_bytes=self._max_result_bytes,
+                    extra=[*_caching(answer.etag, scope["method"]), *self._clients.fields(client)],
+                )
+
+
+def _caching(tag: str | None, method: str = "GET") -> list[tuple[bytes, bytes]]:
+    """Anybody may keep it, but asks each time whether it is still the newest; 304 costs nothing.
+
+    A commit is to be seen when it is published, so no time can be given.
+    """
+    if method == "POST":
+        return []
+    if tag is None:
+        return [(b"cache-control", b"no-store")]
+    return [(b"etag", tag.encode()), (b"cache-control", b"public, no-cache")]
+
+
+def _text(header: bytes | None) -> str | None:
+    return None if header is None else header.decode("latin-1")

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import cache
+from typing import Any
 
-from starlette.types import Message, Receive, Send
+from starlette.types import Receive, Send
 
 from app.errors import AppError, PayloadTooLarge
+from app.sparql.cache import Kept
 from app.sparql.evaluation import Answer
 
 CORS = [
     (b"access-control-allow-origin", b"*"),
-    (b"access-control-expose-headers", b"etag, link, location, retry-after"),
+    (
+        b"access-control-expose-headers",
+        b"etag, link, location, ratelimit, ratelimit-policy, retry-after",
+    ),
 ]
+
+
+_UNWATCHED_SECONDS = 0.01
+_WITHOUT_LENGTH = frozenset({204, 304})
+"""Answers without content (RFC 9110 §8.6); of a 304 the length would be that of the 200."""
 
 
 def preflight(methods: Sequence[str]) -> list[tuple[bytes, bytes]]:
@@ -51,21 +61,13 @@ async def send_result(
     Past `max_bytes`, or when the evaluation fails on its way, the connection is broken: the status
     is sent, and only that tells the client that this is not all.
     """
-    headers = [
-        (b"content-type", content_type(answer.media_type)),
-        (b"vary", b"Accept"),
-        (b"x-generation", str(answer.generation).encode()),
-        *extra,
-        *CORS,
-    ]
+    headers = _headers(answer.media_type, answer.generation, extra)
+    if answer.complete is not None:
+        await respond(send, 200, headers, answer.complete, head=head)
+        return
     if head:  # what has no known length has no Content-Length (RFC 9110 §9.3.2)
-        if answer.complete is not None:
-            headers.append((b"content-length", str(len(answer.complete)).encode()))
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
-        return
-    if answer.complete is not None:
-        await respond(send, 200, headers, answer.complete)
         return
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     size = 0
@@ -80,32 +82,77 @@ async def send_result(
     await send({"type": "http.response.body", "body": b""})
 
 
-@contextlib.asynccontextmanager
-async def cancelled_by_disconnect(receive: Receive) -> AsyncIterator[None]:
-    """Cancel the block when the client goes, so that its worker is freed at once."""
-    task = asyncio.current_task()
-    gone = False
-
-    async def watch() -> None:
-        nonlocal gone
-        message: Message = {"type": ""}
-        while message["type"] != "http.disconnect":
-            message = await receive()
-        gone = True
-        if task:
-            task.cancel()
-
-    watcher = asyncio.create_task(watch())
-    try:
-        yield
-    except asyncio.CancelledError:
-        if not gone:
-            raise
-        raise ClientGone from None
-    finally:
-        watcher.cancel()
+async def send_kept(
+    kept: Kept, send: Send, *, head: bool, extra: Sequence[tuple[bytes, bytes]]
+) -> None:
+    """Send a result from memory, exactly as when it was new."""
+    await respond(
+        send, 200, _headers(kept.media_type, kept.generation, extra), kept.body, head=head
+    )
 
 
+def _headers(
+    media_type: str, generation: int, extra: Sequence[tuple[bytes, bytes]]
+) -> list[tuple[bytes, bytes]]:
+    return [
+        (b"content-type", content_type(media_type)),
+        (b"vary", b"Accept"),
+        (b"x-generation", b"%d" % generation),
+        *extra,
+        *CORS,
+    ]
+
+
+def holds(if_none_match: bytes, etag: str) -> bool:
+    """Whether the client has what `etag` names, by weak comparison (RFC 9110 §13.1.2)."""
+    bare = etag.removeprefix("W/").encode()
+    return any(tag.strip().removeprefix(b"W/") == bare for tag in if_none_match.split(b","))
+
+
+class cancelled_by_disconnect:  # noqa: N801 -- reads as what it does: `async with …`
+    """Cancel the block when the client goes, so that its worker is freed at once.
+
+    The client is watched from a moment on after which most answers have been sent. When it is gone,
+    `unwanted` says when nobody else waits for what the block does.
+    """
+
+    def __init__(
+        self,
+        receive: Receive,
+        unwanted: Callable[[asyncio.Task[Any] | None], Awaitable[None]] | None = None,
+    ) -> None:
+        self._receive = receive
+        self._unwanted = unwanted
+        self._gone = False
+        self._watcher: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> None:
+        self._task = asyncio.current_task()
+        self._soon = asyncio.get_running_loop().call_later(_UNWATCHED_SECONDS, self._begin)
+
+    def _begin(self) -> None:
+        self._watcher = asyncio.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        if self._unwanted:
+            await self._unwanted(self._task)
+        self._gone = True
+        if self._task:
+            self._task.cancel()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
+        self._soon.cancel()
+        if self._watcher:
+            self._watcher.cancel()
+        if self._gone and isinstance(error, asyncio.CancelledError):
+            raise ClientGone from None
+
+
+@cache
 def content_type(media_type: str) -> bytes:
     """The header's value; text is UTF-8."""
     text = media_type.startswith("text/")
@@ -113,9 +160,15 @@ def content_type(media_type: str) -> bytes:
 
 
 async def respond(
-    send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes = b""
+    send: Send,
+    status: int,
+    headers: list[tuple[bytes, bytes]],
+    body: bytes = b"",
+    *,
+    head: bool = False,
 ) -> None:
-    """Send a whole response."""
-    length = (b"content-length", str(len(body)).encode())
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
-    await send({"type": "http.response.body", "body": body})
+    """Send a whole response; of one to HEAD only what stands before the body."""
+    if status not in _WITHOUT_LENGTH:
+        headers.append((b"content-length", b"%d" % len(body)))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if head else body})

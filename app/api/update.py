@@ -104,8 +104,6 @@ class UpdateApp:
         names = sorted(targets.graphs)
         if targets.default:
             names.insert(0, f"{self._door.base_iri}graph/default")
-        if not names:
-            raise InvalidRequest("The update writes to no graph.", field="update")
         return tuple(names)
 
     async def _body(self, request: HttpRequest) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pyoxigraph import QueryResultsFormat, RdfFormat
 
@@ -155,6 +156,12 @@ def negotiate(accept: str | None, offered: Sequence[str]) -> str | None:
     For each offered type the most specific matching range gives the weight (RFC 9110 §12.5.1);
     the highest weight wins and the earlier offer breaks ties. No or an empty header accepts all.
     """
+    if accept and len(accept) > _LONG_ACCEPT:
+        return _negotiate(accept, tuple(offered))
+    return _remembered(accept, tuple(offered))
+
+
+def _negotiate(accept: str | None, offered: tuple[str, ...]) -> str | None:
     ranges = parse_accept(accept) if accept and accept.strip() else []
     if not ranges:
         return offered[0]
@@ -167,6 +174,11 @@ def negotiate(accept: str | None, offered: Sequence[str]) -> str | None:
         if q > best_q:
             best, best_q = media_type, q
     return best
+
+
+_LONG_ACCEPT = 1_000
+_remembered = lru_cache(maxsize=1_000)(_negotiate)
+"""Clients are of a few kinds; what they accept is read once."""
 
 
 def bare(content_type: str | None) -> str:

@@ -93,9 +93,10 @@ def may_name_graph(name: str, base_iri: str) -> bool:
     """Whether this can be the name of a graph: an absolute IRI that is not ours, or a plain one.
 
     Plain are names of small letters, digits and hyphens, so that none can be taken for another.
+    `graphs/…` are addresses of the graph store, where it is reached under the namespace.
     """
     if is_ours(name, base_iri):
-        plain = r"graph(?:/[a-z0-9][a-z0-9-]*)+"
+        plain = r"graphs?(?:/[a-z0-9][a-z0-9-]*)+"
         return re.fullmatch(re.escape(base_iri) + plain, name) is not None
     try:
         NamedNode(name)

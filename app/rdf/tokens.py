@@ -58,8 +58,11 @@ def used_keywords(text: str, *names: str) -> frozenset[str]:
     found: set[str] = set()
     for reading in {text, _unescaped(text)}:
         upper = reading.upper()
-        if wanted := [name for name in names if name in upper]:
-            found.update(_used(reading, wanted))
+        wanted = {name for name in names if name in upper} - found
+        for name in _used(reading, sorted(wanted)) if wanted else ():
+            found.add(name)
+            if wanted <= found:
+                break
     return frozenset(found)
 
 

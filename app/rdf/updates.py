@@ -22,7 +22,7 @@ from app.rdf.tokens import tokens
 _DEEPEST = 200
 _LOCAL_ESCAPE = re.compile(r"\\(.)")
 _SQUEEZED = ("GRAPH", "SILENT")
-_VERBS = ("INSERT", "DELETE", "WITH", "CLEAR", "DROP", "CREATE", "COPY", "MOVE", "ADD")
+_VERBS = ("INSERT", "DELETE", "WITH", "CLEAR", "DROP", "CREATE", "COPY", "MOVE", "ADD", "LOAD")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,17 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """An update that was read; `states_dataset` says that it uses WITH or USING."""
+    """An update that was read; `states_dataset` says that it uses WITH or USING.
+
+    In `text`, blanks stand for each LOAD SILENT: nothing is loaded from elsewhere, and that this
+    fails is to be passed over (SPARQL 1.1 Update §3.1.4). `emptied` are graphs that it clears or
+    drops and does not create.
+    """
 
     text: str
     targets: Targets
     states_dataset: bool
+    emptied: frozenset[str]
     _patterns: tuple[tuple[int, str], ...]
     _parts: tuple[tuple[int, int, str, int], ...]
     _declared: tuple[tuple[str, str], ...]
@@ -99,31 +105,38 @@ class _Reader:
         self._text = text
         self._tokens = (token for token in tokens(text) if token.lastgroup != "comment")
         self._next = next(self._tokens, None)
+        self._end = 0
         self._base = base_iri
         self._prefixes: dict[str, str] = {}
         self._declared: list[tuple[str, str]] = []
         self._known: dict[tuple[str, str], str] = {}
         self._graphs: set[str] = set()
+        self._emptied: set[str] = set()
+        self._created: set[str] = set()
         self._default = self._variable = self._every = False
         self._states_dataset = False
         self._patterns: list[tuple[int, str]] = []
+        self._passed_over: list[tuple[int, int]] = []
 
     def read(self) -> Script:
         """The whole text (rule 29)."""
         parts, start, before = [], 0, (self._base, 0)
         while self._prologue():
-            self._operation()
+            silent = self._operation()
             if self._next is None:
                 break
             end = self._expect(";").start()
+            if silent:
+                self._passed_over.append((end, end + 1))
             if self._at("BASE", "PREFIX", "VERSION") and self._next:
                 parts.append((start, end, *before))
                 start, before = self._next.start(), (self._base, len(self._declared))
         parts.append((start, len(self._text), *before))
         return Script(
-            self._text,
+            self._remaining(),
             Targets(frozenset(self._graphs), self._default, self._variable, self._every),
             self._states_dataset,
+            frozenset(self._emptied - self._created),
             tuple(self._patterns),
             tuple(parts),
             tuple(self._declared),
@@ -146,8 +159,40 @@ class _Reader:
                 self._take()
         return self._next is not None
 
-    def _operation(self) -> None:
+    def _remaining(self) -> str:
+        """The text without what is passed over; all else stays in its place."""
+        made, at = [], 0
+        for start, end in self._passed_over:
+            made += [self._text[at:start], re.sub(r"[^\n]", " ", self._text[start:end])]
+            at = end
+        return "".join([*made, self._text[at:]])
+
+    def _operation(self) -> bool:
+        """Read one operation; whether it is passed over."""
+        at = self._next
         verb = self._word(*_VERBS)
+        if verb == "LOAD":
+            return self._load(at.start() if at else 0)
+        self._change(verb)
+        return False
+
+    def _load(self, start: int) -> bool:
+        """Rule 31."""
+        silent = self._at("SILENT")
+        if silent:
+            self._word()
+        self._iri()
+        end = self._end
+        if self._at("INTO"):
+            self._word()
+            self._word("GRAPH")
+            self._iri()
+            end = self._end
+        if silent:
+            self._passed_over.append((start, end))
+        return silent
+
+    def _change(self, verb: str) -> None:
         if verb in {"CLEAR", "DROP", "CREATE", "COPY", "MOVE", "ADD"}:
             self._manage(verb)
             return
@@ -172,11 +217,13 @@ class _Reader:
             self._word()
         if verb == "CREATE":
             self._word("GRAPH")
-            self._graphs.add(self._iri())
+            self._created.add(self._iri())
+            self._graphs |= self._created
         elif verb in {"CLEAR", "DROP"}:
             what = self._word("GRAPH", "DEFAULT", "NAMED", "ALL")
             if what == "GRAPH":
-                self._graphs.add(self._iri())
+                self._emptied.add(self._iri())
+                self._graphs |= self._emptied
             self._default |= what in {"DEFAULT", "ALL"}
             self._every |= what in {"NAMED", "ALL"}
         else:
@@ -312,7 +359,7 @@ class _Reader:
                 "This can be read as an IRI and as a comparison. Put a space after the less-than "
                 "sign, or write the IRI in full.",
             )
-        self._next = next(self._tokens, None)
+        self._next, self._end = next(self._tokens, None), token.end()
         return token
 
     def _refuse(self, token: re.Match[str], expected: str) -> NoReturn:

@@ -21,6 +21,7 @@ class Pipe(asyncio.Protocol):
         self._frames: deque[tuple[int, bytes]] = deque()
         self._held = 0
         self._closed = False
+        self._paused = False
         self._waiter: asyncio.Future[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -41,6 +42,7 @@ class Pipe(asyncio.Protocol):
             at = end
         del self._buffer[:at]
         if self._held > _AHEAD_BYTES and self._transport:
+            self._paused = True
             self._transport.pause_reading()
         self._wake()
 
@@ -63,15 +65,36 @@ class Pipe(asyncio.Protocol):
         if self._transport:
             self._transport.abort()
 
-    async def read(self) -> tuple[int, bytes]:
-        """The next frame; raises EOFError when the worker has ended."""
+    @property
+    def closed(self) -> bool:
+        """Whether the worker's end is gone."""
+        return self._closed
+
+    def interrupt(self) -> None:
+        """Have who waits in `read` give up."""
+        if self._waiter and not self._waiter.done():
+            self._waiter.set_exception(TimeoutError())
+
+    async def read(self, until: float) -> tuple[int, bytes]:
+        """The next frame; raises EOFError when the worker has ended.
+
+        Raises TimeoutError when nothing has come by `until` in the loop's time, or `interrupt` is
+        called.
+        """
         while not self._frames:
             if self._closed:
                 raise EOFError
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
+            loop = asyncio.get_running_loop()
+            self._waiter = loop.create_future()
+            # Not asyncio.timeout: it would be most of what a lookup costs here.
+            timer = loop.call_at(until, self.interrupt)
+            try:
+                await self._waiter
+            finally:
+                timer.cancel()
         kind, payload = self._frames.popleft()
         self._held -= len(payload)
-        if not self._frames and self._transport and not self._closed:
+        if not self._frames and self._paused and self._transport and not self._closed:
+            self._paused = False
             self._transport.resume_reading()
         return kind, payload

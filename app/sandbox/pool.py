@@ -17,12 +17,13 @@ import json
 import logging
 import multiprocessing
 import os
+import select
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from app.errors import AppError, DeadlineExceeded, MemoryExceeded, Overloaded, WorkerDied
 from app.sandbox import wire, worker
@@ -34,6 +35,13 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _HOLD_BYTES = 1 << 20
+_SHORT_SLICE = 0.02
+"""Seconds in a light place after which a job gives way to one that waits for it."""
+
+_SPARE = 1
+"""Workers ready beyond the free light places, so that the next lookup need not wait for a fork."""
+
+_SPAWN_SECONDS = 60.0
 _NICENESS = 10
 _SIGNALS_OF_MEMORY = {-6, -11}  # an allocation that fails aborts; a stack that is full faults
 
@@ -69,6 +77,13 @@ class _Worker:
         self.pipe = pipe
         self.used_up = False
         self.generation = 0
+        self._end = select.poll()
+        self._end.register(process.sentinel, select.POLLIN)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs; cheaper than `Process.is_alive`, and asked before each job."""
+        return not self._end.poll(0)
 
     def send(self, checkpoint: Checkpoint, asked: Mapping[str, Any], body: bytes) -> None:
         """Hand over a job."""
@@ -145,10 +160,13 @@ class Pool:
         self._spawning = asyncio.Lock()
         self._coming = 0
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._movable: dict[_Run, None] = {}
+        self._pressing: asyncio.TimerHandle | None = None
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([worker.__name__, *preload])
         self._closed = False
         self.kills = 0
+        self.started = 0
         self.network_refused: bool | None = None
 
     @property
@@ -157,22 +175,29 @@ class Pool:
         return len(self._all)
 
     @property
+    def pids(self) -> list[int]:
+        """Their process ids."""
+        return [one.process.pid for one in self._all if one.process.pid is not None]
+
+    @property
     def generation(self) -> int:
         """The generation that a job which begins now sees."""
         return self._checkpoint().generation
 
     def generations_in_use(self) -> set[int]:
         """Generations whose checkpoints workers have open."""
-        return {one.generation for one in self._all}
+        return {one.generation for one in self._all if one.generation}
 
     async def start(self) -> None:
-        """Have one worker ready for each light place."""
-        started = [await self._spawn() for _ in range(self.lanes["light"].size)]
+        """Have one worker ready for each light place, and a spare one."""
+        started = [await self._spawn() for _ in range(self.lanes["light"].size + _SPARE)]
         self._idle += started
 
     async def stop(self) -> None:
         """Kill all workers and wait for their end."""
         self._closed = True
+        if self._pressing:
+            self._pressing.cancel()
         for one in list(self._all):
             self._retire(one)
         while self._tasks:
@@ -185,8 +210,7 @@ class Pool:
         async with self.job(job, args, body, limits=limits) as result:
             return b"".join([chunk async for chunk in result])
 
-    @contextlib.asynccontextmanager
-    async def job(
+    def job(
         self,
         job: str,
         args: Mapping[str, Any],
@@ -194,24 +218,24 @@ class Pool:
         *,
         limits: Limits,
         on_progress: Callable[[dict[str, Any]], None] | None = None,
-    ) -> AsyncIterator[Result]:
+    ) -> contextlib.AbstractAsyncContextManager[Result]:
         """Run a job; leaving the block before its end kills its worker.
 
         Raises what the job raises, Overloaded, DeadlineExceeded, MemoryExceeded or WorkerDied.
         """
-        asked = {"job": job, "args": dict(args)}
-        run = _Run(self, asked, body, limits, on_progress)
-        try:
-            yield await run.begin()
-        finally:
-            run.end()
+        return _Run(self, {"job": job, "args": args}, body, limits, on_progress)
 
-    async def _take(self) -> _Worker:
+    def _ready(self) -> _Worker | None:
         while self._idle:
             one = self._idle.pop()
-            if one.process.is_alive():
+            if one.alive:
                 return one
             self._retire(one)
+        return None
+
+    async def _take(self) -> _Worker:
+        if one := self._ready():
+            return one
         spawning = self._in_background(self._spawn())
         try:
             return await asyncio.shield(spawning)
@@ -246,8 +270,9 @@ class Pool:
 
     def _refill(self) -> None:
         """Start the replacement at once, so that the next lookup need not wait for it."""
+        light = self.lanes["light"]
         ready = len(self._idle) + self._coming
-        if self._closed or ready >= self.lanes["light"].size:
+        if self._closed or ready >= max(0, light.size - light.busy) + _SPARE:
             return
         self._coming += 1
         self._in_background(self._refilled())
@@ -259,6 +284,20 @@ class Pool:
                     self._give_back(await self._spawn())
         finally:
             self._coming -= 1
+
+    def press(self) -> None:
+        """Somebody waits for a light place: who has held one longest, gives way after a while."""
+        self._pressing = None
+        loop = asyncio.get_running_loop()
+        waiting = self.lanes["light"].waiting
+        for run in list(self._movable):
+            if not waiting:
+                return
+            if (due := run.begun + _SHORT_SLICE) > loop.time():
+                self._pressing = loop.call_at(due, self.press)
+                return
+            run.give_way()
+            waiting -= 1
 
     def _busy(self) -> int:
         return sum(lane.busy for lane in self.lanes.values())
@@ -280,9 +319,10 @@ class Pool:
         _, pipe = await asyncio.get_running_loop().create_connection(Pipe, sock=ours)
         one = _Worker(process, pipe)
         self._all.add(one)
+        self.started += 1
         try:
-            _, greeting = await pipe.read()
-        except EOFError:
+            _, greeting = await pipe.read(asyncio.get_running_loop().time() + _SPAWN_SECONDS)
+        except (EOFError, TimeoutError):
             self._retire(one)
             raise WorkerDied("A worker ended before its first job; see the log.") from None
         if self.network_refused is None:
@@ -293,7 +333,7 @@ class Pool:
 
 
 class _Run:
-    """One job on its way through the lanes."""
+    """One job on its way through the lanes: a context that begins it, and ends it at any moment."""
 
     def __init__(
         self,
@@ -308,56 +348,90 @@ class _Run:
         self._body = body
         self._asked = {**asked, "seconds": limits.seconds, "memory_mb": limits.memory_mb}
         self._on_progress = on_progress
-        self._deadline = asyncio.get_running_loop().time() + limits.seconds
+        self._loop = asyncio.get_running_loop()
+        self._deadline = self._loop.time() + limits.seconds
         self._lane: Lane | None = None
         self._worker: _Worker | None = None
         self._header: dict[str, Any] = {}
         self._held: list[bytes] = []
+        self._held_bytes = 0
         self._ended = False
+        self._gives_way = False
         self._generation = 0
+        self.begun = 0.0
 
-    async def begin(self) -> Result:
+    async def __aenter__(self) -> Result:
+        try:
+            await self._begin()
+        except BaseException:
+            self._end()
+            raise
+        rest = None if self._ended else self._rest
+        return Result(self._generation, self._header, self._held, rest)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._end()
+
+    async def _begin(self) -> None:
         """Run until the result is complete, or must be streamed."""
-        await self._enter(self._limits.lane)
-        if self._limits.lane == "light":
-            if await self._hold():
-                return Result(self._generation, self._header, self._held, None)
+        limits = self._limits
+        await self._enter(limits.lane)
+        if limits.lane == "light":
+            if await self._hold(self.begun + limits.slice_seconds):
+                return
             if not self._promoted():
                 await self._again_as_heavy()
         elif self._worker:
             self._worker.make_heavy()
-        await self._until_first_byte()
-        if self._ended:
-            return Result(self._generation, self._header, self._held, None)
-        return Result(self._generation, self._header, self._held, self._rest)
+        while not self._ended and not self._held:
+            await self._step(self._deadline)
+        # What took long to find is often written fast; what is whole can be kept for others.
+        await self._hold(self._loop.time() + limits.slice_seconds)
 
-    async def _enter(self, lane: LaneName) -> None:
-        try:
-            async with asyncio.timeout_at(self._deadline):
-                await self._pool.lanes[lane].enter()
-        except TimeoutError:
-            raise Overloaded(retry_after=max(1, round(self._limits.seconds))) from None
-        self._lane = self._pool.lanes[lane]
-        self._worker = await self._pool._take()
+    async def _enter(self, name: LaneName) -> None:
+        lane = self._pool.lanes[name]
+        if not lane.try_enter():
+            await self._wait_in_line(lane)
+        self._lane = lane
+        self._worker = self._pool._ready() or await self._new_worker()
+        self.begun = self._loop.time()
+        if name == "light" and self._limits.slice_seconds < self._limits.seconds:
+            self._pool._movable[self] = None
         checkpoint = self._pool._checkpoint()
         self._generation = checkpoint.generation
         self._worker.send(checkpoint, self._asked, self._body)
 
-    async def _hold(self) -> bool:
-        """Collect until the end (True), or until slice or buffer are used up."""
-        size = 0
-        soon = asyncio.get_running_loop().time() + self._limits.slice_seconds
+    async def _wait_in_line(self, lane: Lane) -> None:
+        turn = lane.line_up()
+        if lane is self._pool.lanes["light"] and not self._pool._pressing:
+            self._pool.press()
         try:
-            async with asyncio.timeout_at(min(soon, self._deadline)):
-                while not self._ended:
-                    size += await self._step()
-                    if size > _HOLD_BYTES:
-                        return False
+            await lane.take_turn(turn, self._deadline)
         except TimeoutError:
-            if soon >= self._deadline:
-                raise self._too_late() from None
-            return False
-        return True
+            raise Overloaded(retry_after=max(1, round(self._limits.seconds))) from None
+
+    async def _new_worker(self) -> _Worker:
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                return await self._pool._take()
+        except TimeoutError:
+            raise Overloaded(retry_after=max(1, round(self._limits.seconds))) from None
+
+    async def _hold(self, until: float) -> bool:
+        """Collect until the end (True), or until a moment has come or the buffer is full."""
+        try:
+            while not self._ended and self._held_bytes <= _HOLD_BYTES and not self._gives_way:
+                await self._step(until)
+        except TimeoutError:
+            pass
+        return self._ended
+
+    def give_way(self) -> None:
+        """Leave the light place at once."""
+        self._gives_way = True
+        self._pool._movable.pop(self, None)
+        if self._worker:
+            self._worker.pipe.interrupt()
 
     def _promoted(self) -> bool:
         heavy = self._pool.lanes["heavy"]
@@ -367,48 +441,43 @@ class _Run:
         self._lane = heavy
         if self._worker:
             self._worker.make_heavy()
+        self._gives_way = False
+        self._pool._refill()
         return True
 
     async def _again_as_heavy(self) -> None:
-        self._drop_worker()
         self._leave_lane()
-        self._header, self._held = {}, []
+        self._drop_worker()
+        self._header, self._held, self._held_bytes = {}, [], 0
         await self._enter("heavy")
         if self._worker:
             self._worker.make_heavy()
-
-    async def _until_first_byte(self) -> None:
-        try:
-            async with asyncio.timeout_at(self._deadline):
-                while not self._ended and not self._held:
-                    await self._step()
-        except TimeoutError:
-            raise self._too_late() from None
+        self._gives_way = False
 
     async def _rest(self) -> AsyncIterator[bytes]:
         while not self._ended:
             self._held.clear()
-            try:
-                async with asyncio.timeout_at(self._deadline):
-                    await self._step()
-            except TimeoutError:
-                raise self._too_late() from None
+            await self._step(self._deadline)
             for chunk in self._held:
                 yield chunk
 
-    async def _step(self) -> int:
-        """Take one frame; the number of bytes of result in it."""
+    async def _step(self, until: float) -> None:
+        """Take one frame; raises TimeoutError when none has come by `until`."""
         one = self._worker
         if one is None:
             raise WorkerDied("The worker is gone.")
         try:
-            kind, payload = await one.pipe.read()
+            kind, payload = await one.pipe.read(min(until, self._deadline))
         except EOFError:
             raise await self._died(one) from None
+        except TimeoutError:
+            if self._loop.time() < self._deadline:
+                raise
+            raise self._too_late() from None
         if kind == wire.DATA:
             self._held.append(payload)
-            return len(payload)
-        if kind == wire.HEADER:
+            self._held_bytes += len(payload)
+        elif kind == wire.HEADER:
             self._header = json.loads(payload)
         elif kind == wire.PROGRESS:
             if self._on_progress:
@@ -416,15 +485,16 @@ class _Run:
         elif kind == wire.DONE:
             self._finish()
         elif kind == wire.ERROR:
-            error = AppError.from_dict(json.loads(payload))
-            if type(error) is MemoryExceeded:
-                one.used_up = True
-                error = self._too_much()
-            if type(error) is AppError:
-                log.error("job %s failed: %s", self._asked["job"], error)
-            self._finish()
-            raise error
-        return 0
+            self._fail(one, AppError.from_dict(json.loads(payload)))
+
+    def _fail(self, one: _Worker, error: AppError) -> NoReturn:
+        if type(error) is MemoryExceeded:
+            one.used_up = True
+            error = self._too_much()
+        if type(error) is AppError:
+            log.error("job %s failed: %s", self._asked["job"], error)
+        self._finish()
+        raise error
 
     async def _died(self, one: _Worker) -> AppError:
         await asyncio.to_thread(one.process.join, 5)
@@ -446,12 +516,13 @@ class _Run:
     def _finish(self) -> None:
         """The worker is free for others from here on."""
         self._ended = True
+        self._leave_lane()
         if self._worker:
             self._pool._give_back(self._worker)
             self._worker = None
-        self._leave_lane()
 
     def _leave_lane(self) -> None:
+        self._pool._movable.pop(self, None)
         if self._lane:
             self._lane.leave()
             self._lane = None
@@ -462,7 +533,7 @@ class _Run:
             self._pool._retire(self._worker)
             self._worker = None
 
-    def end(self) -> None:
+    def _end(self) -> None:
         """Kill what still runs, and free the place."""
-        self._drop_worker()
         self._leave_lane()
+        self._drop_worker()

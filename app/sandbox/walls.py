@@ -53,20 +53,26 @@ def no_core_dumps() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def limit_memory(megabytes: int) -> None:
-    """Let the address space grow by `megabytes` from what it is now, and no further.
+class Memory:
+    """The address space of this process.
 
-    Without /proc, on systems other than Linux, there is no such limit.
+    Without /proc, on systems other than Linux, there is no limit.
     """
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    try:
-        with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123 -- on the path of every query
-            pages = int(statm.read().split(b" ", 1)[0])
-    except FileNotFoundError:
-        return
-    resource.setrlimit(
-        resource.RLIMIT_AS, (pages * os.sysconf("SC_PAGE_SIZE") + (megabytes << 20), hard)
-    )
+
+    def __init__(self) -> None:
+        _, self._hard = resource.getrlimit(resource.RLIMIT_AS)
+        self._page = os.sysconf("SC_PAGE_SIZE")
+        try:  # opened once: it is read before every query
+            self._statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            self._statm = -1
+
+    def limit(self, megabytes: int) -> None:
+        """Let it grow by `megabytes` from what it is now, and no further."""
+        if self._statm < 0:
+            return
+        pages = int(os.pread(self._statm, 64, 0).split(b" ", 1)[0])
+        resource.setrlimit(resource.RLIMIT_AS, (pages * self._page + (megabytes << 20), self._hard))
 
 
 @contextlib.contextmanager
@@ -81,10 +87,14 @@ def limited_files(megabytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+def end_at_alarm() -> None:
+    """Let the alarm of `limit_time` end this process, whatever was inherited."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+
 def limit_time(seconds: float) -> None:
     """Have the kernel end this process after `seconds`, whatever it is doing; 0 lifts the limit.
 
     The server kills at the deadline; this one is for when the server itself is gone.
     """
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import io
 import json
@@ -17,31 +18,45 @@ from app.sandbox import walls, wire
 
 T = TypeVar("T")
 
+_GATHERED_BYTES = 64 * 1024
 
-class Reply(io.RawIOBase):
-    """Where a job writes its result: `start` first if there are facts about it, then `write`."""
+
+class Reply:
+    """Where a job writes its result: `start` first if there are facts about it, then `write`.
+
+    What is written is gathered, so that a small result goes to the server in one message with its
+    header and its end.
+    """
 
     def __init__(self, pipe: socket.socket) -> None:
-        super().__init__()
         self._pipe = pipe
+        self._gathered = bytearray()
 
     def start(self, header: Mapping[str, Any]) -> None:
-        """Send facts about the result; at most once, before the first `write`."""
-        self._pipe.sendall(wire.message(wire.HEADER, header))
+        """State facts about the result; at most once, before the first `write`."""
+        self._gathered += wire.message(wire.HEADER, header)
 
     def progress(self, **facts: Any) -> None:
         """Say how far the job is."""
-        self._pipe.sendall(wire.message(wire.PROGRESS, facts))
-
-    def writable(self) -> bool:
-        """Always true."""
-        return True
+        self._gathered += wire.message(wire.PROGRESS, facts)
+        self.flush()
 
     def write(self, data: Any) -> int:
-        """Send a piece of the result."""
-        payload = bytes(data)
-        self._pipe.sendall(wire.frames(wire.DATA, payload))
-        return len(payload)
+        """Add a piece of the result."""
+        self._gathered += wire.frames(wire.DATA, bytes(data))
+        if len(self._gathered) > _GATHERED_BYTES:
+            self.flush()
+        return len(data)
+
+    def flush(self) -> None:
+        """Send what was gathered."""
+        self._pipe.sendall(self._gathered)
+        self._gathered.clear()
+
+    def end(self, last: bytes) -> None:
+        """Send the rest and the last frame."""
+        self._gathered += last
+        self.flush()
 
 
 class Cage:
@@ -88,12 +103,15 @@ def run(pipe: socket.socket) -> None:
     reader = pipe.makefile("rb")
     pipe.sendall(wire.message(wire.HEADER, {"network_refused": walled}))
     cage = Cage()
+    walls.end_at_alarm()
+    gc.freeze()  # what was inherited is shared with the other workers as long as nothing touches it
+    memory = walls.Memory()
     while True:
         try:
             asked, body = _receive(reader)
         except EOFError:
             return
-        _work(cage, asked, body, Reply(pipe))
+        _work(cage, asked, body, Reply(pipe), memory)
 
 
 def _receive(reader: io.BufferedReader) -> tuple[dict[str, Any], bytes]:
@@ -115,12 +133,14 @@ def _read(reader: io.BufferedReader) -> tuple[int, bytes]:
     return kind, reader.read(size)
 
 
-def _work(cage: Cage, asked: dict[str, Any], body: bytes, reply: Reply) -> None:
+def _work(
+    cage: Cage, asked: dict[str, Any], body: bytes, reply: Reply, memory: walls.Memory
+) -> None:
     limit = asked["memory_mb"]
     try:
         walls.limit_time(asked["seconds"] + 1)
         cage.turn_to(asked["checkpoint"], asked["generation"])
-        walls.limit_memory(limit)
+        memory.limit(limit)
         find_job(asked["job"])(cage, asked["args"], body, reply)
         end = wire.frame(wire.DONE)
     except AppError as error:
@@ -137,7 +157,7 @@ def _work(cage: Cage, asked: dict[str, Any], body: bytes, reply: Reply) -> None:
         end = wire.message(wire.ERROR, AppError(detail).as_dict())
     finally:
         walls.limit_time(0)
-    reply._pipe.sendall(end)
+    reply.end(end)
 
 
 def find_job(name: str) -> Job:

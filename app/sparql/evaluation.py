@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from app.sandbox.pool import Limits, Pool
+from app.sandbox.pool import Limits, Pool, Result
 from app.sparql.operation import Query
 
 
@@ -17,13 +16,15 @@ class Answer:
     """What a query gave, as of a generation of the graph.
 
     `complete` is the whole body if it is there already. Otherwise iterate over `chunks`, once: they
-    come as they are made, and an AppError when the evaluation fails on its way.
+    come as they are made, and an AppError when the evaluation fails on its way. `etag` names the
+    result if the generation alone decides on it.
     """
 
     generation: int
     media_type: str
     complete: bytes | None
     chunks: AsyncIterator[bytes]
+    etag: str | None = None
 
 
 class Evaluator(Protocol):
@@ -53,20 +54,32 @@ class CagedEvaluator:
         """See `Evaluator.generation`."""
         return self._pool.generation
 
-    @contextlib.asynccontextmanager
-    async def evaluate(self, query: Query) -> AsyncIterator[Answer]:
+    def evaluate(self, query: Query) -> AbstractAsyncContextManager[Answer]:
         """See `Evaluator.evaluate`."""
         args = {
             "base_iri": self._base_iri,
             "union": self._union and query.default_graphs is None,
             "default_graphs": query.default_graphs,
             "named_graphs": query.named_graphs,
+            "reserved": None if self._union else f"{self._base_iri}graph/service",
             "results": query.results,
             "graphs": query.graphs,
         }
-        async with self._pool.job(
-            "sparql.query", args, query.text.encode(), limits=self._limits
-        ) as result:
-            yield Answer(
-                result.generation, result.header["media_type"], result.complete, aiter(result)
-            )
+        job = self._pool.job("sparql.query", args, query.text.encode(), limits=self._limits)
+        return _Answering(job)
+
+
+class _Answering:
+    """A job's result as an Answer. A class, since a generator costs a lookup more than this."""
+
+    def __init__(self, job: AbstractAsyncContextManager[Result]) -> None:
+        self._job = job
+
+    async def __aenter__(self) -> Answer:
+        result = await self._job.__aenter__()
+        return Answer(
+            result.generation, result.header["media_type"], result.complete, aiter(result)
+        )
+
+    async def __aexit__(self, *raised: Any) -> None:
+        await self._job.__aexit__(*raised)

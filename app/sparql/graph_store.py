@@ -1,20 +1,21 @@
 """SPARQL 1.1 Graph Store HTTP Protocol: a request becomes a value before anything runs. Pure.
 
-Graphs are identified indirectly, by `?graph=` (§4.2) or `?default`; their own addresses are those
-of entities' pages, so direct identification (§4.1) is not offered. What a body holds is the
-business of who reads it.
+Graphs are identified indirectly, by `?graph=` or `?default` (§4.2). Below the address of the graph
+store, an address is the name of a graph as well (§4.1). What a body holds is the business of who
+reads it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from pyoxigraph import NamedNode
 
 from app.errors import InvalidRequest, MethodNotAllowed, NotAcceptable
 from app.rdf import media
 from app.sparql.operation import GRAPH_OFFERS, Query
-from app.sparql.request import decoded, switch
+from app.sparql.request import Parameters, decoded, switch
 
 METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS")
 
@@ -54,40 +55,42 @@ class GraphWrite:
     force: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class GraphCreation:
+    """POST to the graph store itself (§5.5): a new graph, for which the service finds a name."""
+
+    dry_run: bool = False
+
+
 def read_graph_request(
-    method: str, query_string: bytes, accept: str | None
-) -> GraphRead | GraphWrite:
+    method: str,
+    query_string: bytes,
+    accept: str | None,
+    *,
+    below: str = "",
+    address: str = "",
+) -> GraphRead | GraphWrite | GraphCreation:
     """What a request asks for of the one graph that it names.
 
-    Raises MethodNotAllowed, InvalidRequest and NotAcceptable. What a write answers with is not
-    negotiated here.
+    `address` is that of the graph store, and `below` what follows in the path of the request, as
+    it was sent. Raises MethodNotAllowed, InvalidRequest and NotAcceptable. What a write answers
+    with is not negotiated here.
     """
     if method not in METHODS:
         raise MethodNotAllowed(method, list(METHODS))
     parameters = decoded(query_string)
-    named = [value for name, value in parameters if name == "graph"]
-    default = [value for name, value in parameters if name == "default"]
-    if method == "POST" and not named and not default:
-        # §5.5 lets the store mint a graph here, but a dataset has an owner, a licence and a name
+    dry_run, force = switch(parameters, "dry_run"), switch(parameters, "force")
+    names = _names(parameters, below, address)
+    if method == "POST" and not names:
+        return GraphCreation(dry_run)
+    if len(names) != 1:
         raise InvalidRequest(
-            "No graph is made without a name: have the dataset registered, then POST to ?graph= "
-            "and its IRI.",
+            "Name one graph: ?graph= and its IRI, or ?default, or its own address below /graphs/.",
             field="graph",
         )
-    if len(named) + len(default) != 1 or any(default):
-        raise InvalidRequest(
-            "Name one graph: ?graph= and its IRI, or ?default. Graphs are not identified by the "
-            "address alone.",
-            field="graph",
-        )
-    try:
-        graph = NamedNode(named[0]) if named else None
-    except ValueError:
-        raise InvalidRequest(
-            f"The name of a graph must be an absolute IRI: {named[0]!r}.", field="graph"
-        ) from None
+    graph = _node(names[0])
     if method in {"PUT", "POST", "DELETE"}:
-        return GraphWrite(graph, method, switch(parameters, "dry_run"), switch(parameters, "force"))
+        return GraphWrite(graph, method, dry_run, force)
     suffix = next((value.lower() for name, value in parameters if name == "format"), None)
     if suffix is not None and suffix not in media.SUFFIXES:
         raise InvalidRequest(
@@ -98,3 +101,27 @@ def read_graph_request(
     if media_type not in GRAPH_OFFERS:
         raise NotAcceptable(list(media.GRAPH_FORMATS))
     return GraphRead(graph, media_type)
+
+
+def _names(parameters: Parameters, below: str, address: str) -> list[str | None]:
+    """All that the request names, None for the default graph."""
+    found: list[str | None] = [value for name, value in parameters if name == "graph"]
+    for name, value in parameters:
+        if name == "default":
+            if value:
+                raise InvalidRequest("?default takes no value.", field="default")
+            found.append(None)
+    if below.strip("/"):
+        found.append(address + below)
+        if any(unquote(part) in {"", ".", ".."} for part in below.split("/")[1:]):
+            raise InvalidRequest("The address of a graph has no empty parts and no dots as parts.")
+    return found
+
+
+def _node(name: str | None) -> NamedNode | None:
+    try:
+        return None if name is None else NamedNode(name)
+    except ValueError:
+        raise InvalidRequest(
+            f"The name of a graph must be an absolute IRI: {name!r}.", field="graph"
+        ) from None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
-from typing import Any
+from typing import IO, Any, cast
 
 from pyoxigraph import (
     NamedNode,
@@ -13,14 +12,17 @@ from pyoxigraph import (
     QuerySolutions,
     QueryTriples,
     RdfFormat,
+    Store,
+    parse,
+    parse_query_results,
+    serialize,
 )
 
+from app.errors import StoreAway
 from app.rdf import media
 from app.rdf.rejection import rejected
 from app.rdf.tokens import used_keywords
 from app.sandbox.worker import Cage, Reply
-
-_BUFFER = 64 * 1024
 
 
 def query(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> None:
@@ -28,17 +30,22 @@ def query(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> Non
 
     `args`: `union` (the default graph is the union of all), `default_graphs` and `named_graphs`
     (protocol dataset, or None), `results` and `graphs` (media type for each kind of result),
-    `base_iri`.
+    `base_iri`, `reserved` (a graph that `GRAPH ?g` passes over in a query that states no dataset
+    and does not name it, or None).
     The header says the `media_type`.
     """
     text = body.decode()
     default, named = _nodes(args["default_graphs"]), _nodes(args["named_graphs"])
+    states_dataset = default is not None or bool(used_keywords(text, "FROM"))
+    reserved = args["reserved"]
+    if reserved and not states_dataset and reserved not in text and "GRAPH" in text.upper():
+        named = _published(cage.store, reserved)
     try:
         result = cage.store.query(
             text,
             base_iri=args["base_iri"],
             # the engine would let the union win over FROM (SPARQL 1.1 §13.2)
-            use_default_graph_as_union=args["union"] and not used_keywords(text, "FROM"),
+            use_default_graph_as_union=args["union"] and not states_dataset,
             default_graph=[*default] if default is not None else None,
             named_graphs=[*named] if named is not None else None,
         )
@@ -50,18 +57,23 @@ def query(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> Non
         raise rejected(error, text) from None
 
 
+def _published(store: Store, reserved: str) -> list[NamedNode]:
+    """What others have published, as a plain SPARQL service would have nothing else."""
+    graphs = (name for name in store.named_graphs() if isinstance(name, NamedNode))
+    return [name for name in graphs if name.value != reserved]
+
+
 def _serialise(
     result: QuerySolutions | QueryTriples | QueryBoolean, args: Mapping[str, Any], reply: Reply
 ) -> None:
     triples = isinstance(result, QueryTriples)
     media_type = args["graphs" if triples else "results"]
     reply.start({"media_type": media_type})
-    out = io.BufferedWriter(reply, _BUFFER)
+    out = cast(IO[bytes], reply)  # the engine does nothing but write to it
     if isinstance(result, QueryTriples):
         result.serialize(out, format=_rdf_format(media_type))
     else:
         result.serialize(out, format=_results_format(media_type))
-    out.flush()
 
 
 def _rdf_format(media_type: str) -> RdfFormat:
@@ -75,3 +87,31 @@ def _results_format(media_type: str) -> QueryResultsFormat:
 
 def _nodes(iris: list[str] | None) -> list[NamedNode] | None:
     return None if iris is None else [NamedNode(iri) for iri in iris]
+
+
+def form(_cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> None:
+    """Read `body` as a query, with no data: `bindings`, `boolean` or `graph` is what it gives."""
+    text = body.decode()
+    try:
+        result = Store().query(text, base_iri=args["base_iri"])
+    except (SyntaxError, RuntimeError, ValueError) as error:
+        raise rejected(error, text) from None
+    kinds = {QueryTriples: b"graph", QueryBoolean: b"boolean"}
+    reply.start({})
+    reply.write(kinds.get(type(result), b"bindings"))
+
+
+def convert(_cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> None:
+    """Write a result that is `given` in one media type in the `wanted` one."""
+    given, wanted = args["given"], args["wanted"]
+    reply.start({})
+    out = cast(IO[bytes], reply)
+    try:
+        if wanted in media.RDF_FORMATS:
+            triples = parse(input=body, format=_rdf_format(given))
+            serialize(triples, output=out, format=_rdf_format(wanted))
+        else:
+            result = parse_query_results(body, format=_results_format(given))
+            result.serialize(out, format=_results_format(wanted))
+    except (SyntaxError, ValueError, KeyError):
+        raise StoreAway(f"The store's answer, {given or 'of no type'}, cannot be read.") from None

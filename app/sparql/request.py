@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from binascii import a2b_qp
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_to_bytes
 
 from pyoxigraph import NamedNode
 
@@ -15,6 +16,7 @@ QUERY_TYPE = "application/sparql-query"
 UPDATE_TYPE = "application/sparql-update"
 FORM_TYPE = "application/x-www-form-urlencoded"
 _MAX_GRAPHS = 1_000
+_OTHERWISE_ENCODED = re.compile(rb"%(?![0-9A-Fa-f]{2})|[\r\n]")
 
 Parameters = list[tuple[str, str]]
 
@@ -32,17 +34,30 @@ class Request:
 
 def decoded(form: bytes) -> Parameters:
     """Percent-decoded once, `+` is a space; bytes that are not UTF-8 are refused."""
+    parts = [part.partition(b"=") for part in form.split(b"&", 2 * _MAX_GRAPHS) if part]
+    if not form.isascii():
+        raise InvalidRequest("The parameters must be percent-encoded UTF-8.")
+    if len(parts) > 2 * _MAX_GRAPHS:
+        raise InvalidRequest(f"The parameters do not parse: there are more than {2 * _MAX_GRAPHS}.")
     try:
-        return parse_qsl(
-            form.decode("ascii"),
-            keep_blank_values=True,
-            errors="strict",
-            max_num_fields=2 * _MAX_GRAPHS,
-        )
+        return [(_unquoted(name), _unquoted(value)) for name, _, value in parts]
     except UnicodeDecodeError:
         raise InvalidRequest("The parameters must be percent-encoded UTF-8.") from None
-    except ValueError as error:
-        raise InvalidRequest(f"The parameters do not parse: {error}.") from None
+
+
+def _unquoted(data: bytes) -> str:
+    """Like `urllib.parse.unquote_plus`, which takes 0.1 s for what may be sent here.
+
+    Each step is one of C: an escape of percent-encoding is one of quoted-printable, but for the
+    sign that begins it.
+    """
+    data = data.replace(b"+", b" ")
+    if b"%" in data:
+        if _OTHERWISE_ENCODED.search(data):
+            data = unquote_to_bytes(data)
+        else:
+            data = a2b_qp(data.replace(b"=", b"=3D").replace(b"%", b"="))
+    return data.decode()
 
 
 def utf8_body(request: Request, kind: str) -> str:

@@ -64,10 +64,9 @@ def read_update_request(request: Request, *, base_iri: str, max_update_bytes: in
             "or by PUT or POST to /graphs.",
             limit=max_update_bytes,
         )
-    if not text.strip():
-        raise InvalidRequest("The update is empty.", field="update")
-    refuse_federation(text)
     script = read_update(text, base_iri)
+    text = script.text
+    refuse_federation(text)
     default = graph_iris(parameters, "using-graph-uri")
     named = graph_iris(parameters, "using-named-graph-uri")
     if default or named:

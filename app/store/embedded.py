@@ -88,7 +88,7 @@ class _OxigraphStore:
         return len(self._store)
 
     def checkpoint(self) -> Checkpoint:
-        """See `GraphStore.checkpoint`."""
+        """See `EmbeddedStore.checkpoint`."""
         generation = self.marker()
         path = self._checkpoints / f"{generation:012d}"
         if not path.exists():
@@ -103,7 +103,7 @@ class _OxigraphStore:
         raise NotImplementedError
 
     def prune(self, in_use: Iterable[int]) -> None:
-        """See `GraphStore.prune`."""
+        """See `EmbeddedStore.prune`."""
         kept = {f"{generation:012d}" for generation in in_use}
         folders = sorted(folder for folder in self._checkpoints.iterdir() if not folder.suffix)
         for folder in folders[:-_KEPT]:

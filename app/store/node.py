@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
-from app.errors import Overloaded
+from app.errors import AppError, Overloaded, StoreUnfit
 from app.log import Log, catch_up
 from app.sandbox.pool import Checkpoint
-from app.store.port import GraphStore
+from app.store.port import EmbeddedStore
+from app.store.remote import RemoteStore
 
 log = logging.getLogger(__name__)
 
@@ -32,13 +33,101 @@ class Node(Protocol):
         """Return when `checkpoint()` is of this generation or a later one."""
 
 
-class StoreNode:
-    """Holds the live store and follows the log; the server is one."""
+class Mirror:
+    """A store elsewhere, which this node brings up to the log, beside others that may do the same.
 
-    def __init__(self, log: Log, store: GraphStore, in_use: Callable[[], Iterable[int]]) -> None:
+    When it is away, it stays behind until it comes back; nothing else waits for that.
+    """
+
+    def __init__(self, log: Log, store: RemoteStore, *, patience_seconds: float) -> None:
+        """Raises StoreUnfit when it holds what another log has written; it may well be away."""
+        self._log = log
+        self._store = store
+        self._patience = patience_seconds
+        self._lock = threading.Lock()
+        self._closing = False
+        self.generation = 0
+        self.unreadable: AppError | None = None
+        self.fault: AppError | None = None
+        with self._lock:
+            self._look()
+        if isinstance(self.unreadable, StoreUnfit):
+            raise self.unreadable
+
+    def _look(self) -> None:
+        """Learn how far it is, and whether it may be asked."""
+        try:
+            if self.unreadable or not self.generation:
+                self._store.agree(self._log)
+            self.generation = self._store.marker()
+            self.unreadable = None
+        except AppError as fault:
+            self.unreadable = fault
+            self._note(fault)
+
+    def _note(self, fault: AppError | None) -> None:
+        if fault and (self.fault is None or fault.detail != self.fault.detail):
+            log.warning("the store elsewhere: %s", fault.detail)
+        elif self.fault and not fault:
+            log.warning("the store elsewhere follows again, at generation %d", self.generation)
+        self.fault = fault
+
+    def advance(self) -> None:
+        """Apply what is missing, as far as it can be, unless that is under way."""
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            self._look()
+            if not self.unreadable:
+                self._apply_rest()
+        finally:
+            self._lock.release()
+
+    def _apply_rest(self) -> None:
+        try:
+            for commit in self._log.since(self.generation):
+                if self._closing:
+                    return
+                self._store.apply(commit)
+                self.generation = commit.generation
+        except AppError as fault:
+            self._note(fault)
+        else:
+            self._note(None)
+
+    async def reach(self, generation: int) -> None:
+        """Wait until it shows this generation; for a while, and not at all when it is away."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._patience):
+                while self.generation < generation and not self.fault:
+                    await asyncio.to_thread(self.advance)
+                    if self.generation < generation:
+                        await asyncio.sleep(_POLL_SECONDS / 10)
+
+    def close(self) -> None:
+        """Stop before the next commit; it goes on from its marker next time."""
+        self._closing = True
+        with self._lock:
+            self._store.close()
+
+
+class StoreNode:
+    """Holds the live store and follows the log; the server is one.
+
+    A `mirror` follows beside it, as fast as it can.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        store: EmbeddedStore,
+        in_use: Callable[[], Iterable[int]],
+        mirror: Mirror | None = None,
+    ) -> None:
         self._log = log
         self._store = store
         self._in_use = in_use
+        self.mirror = mirror
         self._lock = threading.Lock()
         self._advance()
 
@@ -56,20 +145,32 @@ class StoreNode:
         """See `Node.reach`."""
         if self._checkpoint.generation < generation:
             await asyncio.to_thread(self._advance)
+        if self.mirror:
+            await self.mirror.reach(generation)
 
     async def follow(self) -> None:
         """Follow what other processes append, until cancelled, whatever happens meanwhile."""
-        told = False
-        while True:
-            try:
-                head = await asyncio.to_thread(self._log.head)
-                await self.reach(head)
-                told = False
-            except Exception:  # the database may be away for a while, or the disk full
-                if not told:
-                    log.exception("the log cannot be followed; trying again")
-                told = True
-            await asyncio.sleep(_POLL_SECONDS)
+        async with asyncio.TaskGroup() as both:
+            both.create_task(_repeated(self._catch_up))
+            if self.mirror:
+                both.create_task(_repeated(self.mirror.advance))
+
+    def _catch_up(self) -> None:
+        if self._checkpoint.generation < self._log.head():
+            self._advance()
+
+
+async def _repeated(step: Callable[[], None]) -> None:
+    told = False
+    while True:
+        try:
+            await asyncio.to_thread(step)
+            told = False
+        except Exception:  # the database may be away for a while, or the disk full
+            if not told:
+                log.exception("the log cannot be followed; trying again")
+            told = True
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 class CheckpointNode:

@@ -25,6 +25,19 @@ class GraphStore(Protocol):
     def apply(self, commit: Commit) -> None:
         """Apply the next commit and move the marker; harmless when repeated."""
 
+    def graph(self, name: NamedNode) -> Iterator[Quad]:
+        """All quads of one named graph."""
+
+    def __len__(self) -> int:
+        """Quads in all graphs, the marker's among them."""
+
+    def close(self) -> None:
+        """Let go of files, locks and connections; everything applied is kept."""
+
+
+class EmbeddedStore(GraphStore, Protocol):
+    """A store within this process, which can be copied in a moment: what the cage reads."""
+
     def checkpoint(self) -> Checkpoint:
         """An immutable copy of the newest generation, for readers in other processes.
 
@@ -33,12 +46,3 @@ class GraphStore(Protocol):
 
     def prune(self, in_use: Iterable[int]) -> None:
         """Remove checkpoints but the newest ones and those of the generations in use."""
-
-    def graph(self, name: NamedNode) -> Iterator[Quad]:
-        """All quads of one named graph."""
-
-    def __len__(self) -> int:
-        """Quads in all graphs, the marker's among them."""
-
-    def close(self) -> None:
-        """Let go of files and locks; everything applied is on disk."""

@@ -49,8 +49,8 @@ def updated(
     Raises SyntaxRejected, QueryRejected and FederationRefused; Forbidden when the update may change
     other graphs, since that would be lost here; PayloadTooLarge when it writes too much.
     """
-    refuse_federation(text)
     script = read_update(text, base_iri)
+    refuse_federation(script.text)
     _refuse_others(script.targets, base_iri, graphs)
     if cage.path is None:
         return _outcome(script, cage.store, Store(), base_iri, graphs, union=union)
@@ -141,6 +141,9 @@ def _over_all_graphs(script: Script, store: Store, base_iri: str) -> Script:
 
 
 def _run(script: Script, store: Store) -> None:
+    # To the log a graph without statements is none, so clearing one twice is no error (§3.1.3).
+    for name in script.emptied:
+        store.add_graph(NamedNode(name))
     try:
         for part in script.parts():
             store.update(part.text, base_iri=part.base_iri, prefixes=part.prefixes)

@@ -11,14 +11,18 @@ from pyoxigraph import Literal, NamedNode, Quad, Store
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.accounts import Accounts
+from app.api.clients import Clients
 from app.api.graphs import GraphStoreApp
 from app.api.problems import Problems
 from app.api.submissions import SubmissionDoor
 from app.database import Database
 from app.log import Log
 from app.sandbox.pool import Checkpoint, Limits
+from app.sparql.cache import ResultCache
 from app.sparql.endpoint import Endpoint
 from app.sparql.evaluation import CagedEvaluator
+from app.sparql.guard import Guard
 from tests.sandbox.cage import pool
 
 GRAPH = NamedNode("http://example.org/g")
@@ -44,8 +48,11 @@ def test_a_graph_is_found_also_when_every_answer_is_slow(tmp_path: Path) -> None
     async def ask(graph: str) -> httpx.Response:
         async with pool(lambda: Checkpoint(str(tmp_path / "store"), 0)) as cages:
             limits = Limits(seconds=20, memory_mb=512, slice_seconds=0.0)  # all counts as heavy
+            evaluator = CagedEvaluator(cages, base_iri=Door.base_iri, union=True, limits=limits)
+            guard = Guard(None, max_result_bytes=1 << 20)
             app = GraphStoreApp(
-                Endpoint(CagedEvaluator(cages, base_iri=Door.base_iri, union=True, limits=limits)),
+                Endpoint(evaluator, ResultCache(0), guard),
+                Clients(Accounts(database, Door.base_iri), guard),
                 log,
                 cast(SubmissionDoor, Door()),
                 address="http://example.org/graphs",

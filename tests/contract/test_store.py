@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,13 +15,16 @@ from hypothesis import strategies as st
 from pyoxigraph import BlankNode, Literal, NamedNode, Quad, Store
 
 from app.database import Database
+from app.errors import StoreUnfit
 from app.log import Commit, Draft, Log, catch_up
 from app.rdf.diff import Diff, to_n_quads
 from app.rdf.terms import DCAT, XSD
 from app.store import embedded
-from app.store.check import check_all
+from app.store.check import check_all, rebuilt
 from app.store.embedded import DiskStore, MemoryStore, reserved_graph
-from app.store.port import GraphStore
+from app.store.port import EmbeddedStore, GraphStore
+from app.store.remote import Refused, RemoteStore
+from tests.server.peers import Peer
 
 BASE = "https://example.org/"
 G = NamedNode(f"{BASE}graph/partner/one")
@@ -56,11 +60,52 @@ def writer(tmp_path: Path) -> Iterator[Writer]:
     one.database.close()
 
 
-@pytest.fixture(params=[MemoryStore, DiskStore], ids=["memory", "disk"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[GraphStore]:
-    one: GraphStore = request.param(tmp_path / "store", BASE)
+EMBEDDED: dict[str, type[MemoryStore | DiskStore]] = {"memory": MemoryStore, "disk": DiskStore}
+PART = 400
+
+
+@pytest.fixture(params=["memory", "disk", "oxigraph", "virtuoso"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Which store it is."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def store(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[GraphStore]:
+    one: GraphStore
+    if kind in EMBEDDED:
+        one = EMBEDDED[kind](tmp_path / "store", BASE)
+    else:
+        peer: Peer = request.getfixturevalue(kind)
+        peer.clear()
+        one = RemoteStore(peer.address, BASE, part=PART)
     yield one
     one.close()
+
+
+@pytest.fixture(params=EMBEDDED)
+def embedded_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EmbeddedStore]:
+    one = EMBEDDED[request.param](tmp_path / "store", BASE)
+    yield one
+    one.close()
+
+
+def large(store: GraphStore) -> int:
+    """More statements than go at one time."""
+    return 3 * PART if isinstance(store, RemoteStore) else embedded._TRANSACTION_QUADS + 1
+
+
+def refresh(store: GraphStore, added: Iterable[Quad], removed: Iterable[Quad]) -> None:
+    """Change a store without its marker, as a commit does that is half applied."""
+    if isinstance(store, RemoteStore):
+        changes = [*(("DELETE", one) for one in removed), *(("INSERT", one) for one in added)]
+        store._update(changes, store.marker())
+        return
+    under = store._store  # type: ignore[attr-defined]
+    under.extend(added)
+    for gone in removed:
+        under.remove(gone)
 
 
 def quad(n: int | str, graph: NamedNode = G) -> Quad:
@@ -78,8 +123,26 @@ def marked(generation: int) -> Quad:
 
 
 def test_an_empty_store_is_at_generation_zero(store: GraphStore) -> None:
-    assert (store.marker(), len(store), [*store.graph(G)]) == (0, 0, [])
-    assert read(store.checkpoint().path) == set()
+    assert (store.marker(), [*store.graph(G)]) == (0, [])
+
+
+def test_what_a_store_counts_is_what_was_brought(
+    kind: str, store: GraphStore, writer: Writer
+) -> None:
+    own = len(store)
+    # Virtuoso keeps statements about itself in graphs that everybody sees.
+    assert (own > 0) == (kind == "virtuoso")
+    store.apply(writer.commit([quad(1), quad(2)]))
+    assert len(store) == own + 3
+
+
+def test_a_checkpoint_holds_what_the_store_does(
+    embedded_store: EmbeddedStore, writer: Writer
+) -> None:
+    assert read(embedded_store.checkpoint().path) == set()
+    embedded_store.apply(writer.commit([quad(1), quad(2)]))
+    embedded_store.apply(writer.commit([quad(3)], [quad(1)]))
+    assert read(embedded_store.checkpoint().path) == {quad(2), quad(3), marked(2)}
 
 
 def test_a_commit_adds_removes_and_moves_the_marker(store: GraphStore, writer: Writer) -> None:
@@ -87,8 +150,7 @@ def test_a_commit_adds_removes_and_moves_the_marker(store: GraphStore, writer: W
     store.apply(writer.commit([quad(3)], [quad(1)]))
     assert store.marker() == 2
     assert set(store.graph(G)) == {quad(2), quad(3)}
-    assert read(store.checkpoint().path) == {quad(2), quad(3), marked(2)}
-    assert len(store) == 3
+    assert set(store.graph(reserved_graph(BASE))) == {marked(2)}
 
 
 def test_graphs_are_kept_apart(store: GraphStore, writer: Writer) -> None:
@@ -110,10 +172,7 @@ def test_a_commit_half_applied_is_completed(store: GraphStore, writer: Writer) -
     store.apply(writer.commit([quad(1), quad(2)]))
     commit = writer.commit([quad(3), quad(4)], [quad(1), quad(2)])
     half = Diff(frozenset([quad(3)]), frozenset([quad(1)]))
-    under = store._store  # type: ignore[attr-defined]
-    under.extend(half.added)
-    for gone in half.removed:
-        under.remove(gone)
+    refresh(store, half.added, half.removed)
     assert catch_up(writer.log, store) == commit.generation == 2
     assert set(store.graph(G)) == {quad(3), quad(4)}
 
@@ -121,7 +180,7 @@ def test_a_commit_half_applied_is_completed(store: GraphStore, writer: Writer) -
 def test_a_large_commit_takes_the_bulk_way_and_ends_the_same(
     store: GraphStore, writer: Writer
 ) -> None:
-    many = [quad(n) for n in range(embedded._TRANSACTION_QUADS + 1)]
+    many = [quad(n) for n in range(large(store))]
     commits = [writer.commit(many), writer.commit([quad("x")], many)]
     for commit in (commits[0], commits[0]):
         store.apply(commit)
@@ -134,33 +193,35 @@ def test_a_large_commit_takes_the_bulk_way_and_ends_the_same(
 
 
 def test_a_checkpoint_stays_as_it_is_while_the_store_goes_on(
-    store: GraphStore, writer: Writer
+    embedded_store: EmbeddedStore, writer: Writer
 ) -> None:
-    store.apply(writer.commit([quad(1)]))
-    first = store.checkpoint()
+    embedded_store.apply(writer.commit([quad(1)]))
+    first = embedded_store.checkpoint()
     held_open = Store.read_only(first.path or "")
-    store.apply(writer.commit([quad(2)], [quad(1)]))
-    second = store.checkpoint()
+    embedded_store.apply(writer.commit([quad(2)], [quad(1)]))
+    second = embedded_store.checkpoint()
     assert (first.generation, second.generation) == (1, 2)
     assert set(held_open) == read(first.path) == {quad(1), marked(1)}
     assert read(second.path) == {quad(2), marked(2)}
 
 
-def test_one_generation_has_one_checkpoint(store: GraphStore, writer: Writer) -> None:
-    store.apply(writer.commit([quad(1)]))
-    assert store.checkpoint() == store.checkpoint()
+def test_one_generation_has_one_checkpoint(embedded_store: EmbeddedStore, writer: Writer) -> None:
+    embedded_store.apply(writer.commit([quad(1)]))
+    assert embedded_store.checkpoint() == embedded_store.checkpoint()
 
 
-def test_prune_keeps_the_newest_and_those_in_use(store: GraphStore, writer: Writer) -> None:
+def test_prune_keeps_the_newest_and_those_in_use(
+    embedded_store: EmbeddedStore, writer: Writer
+) -> None:
     made = []
     for n in range(6):
-        store.apply(writer.commit([quad(n)]))
-        made.append(store.checkpoint())
-    store.prune({2})
+        embedded_store.apply(writer.commit([quad(n)]))
+        made.append(embedded_store.checkpoint())
+    embedded_store.prune({2})
     left = [one.generation for one in made if one.path and Path(one.path).exists()]
     assert left == [2, 5, 6]
-    assert store.checkpoint() == made[-1]
-    store.prune(())
+    assert embedded_store.checkpoint() == made[-1]
+    embedded_store.prune(())
     assert [one.generation for one in made if one.path and Path(one.path).exists()] == [5, 6]
 
 
@@ -188,24 +249,170 @@ HOSTILE += [
     Literal("x", language="nl-be"),
     Literal("2026-01-02", datatype=XSD["date"]),
     Literal("12.5", datatype=XSD["decimal"]),
-    Literal(
-        "POINT(5.4 51.4)", datatype=NamedNode("http://www.opengis.net/ont/geosparql#wktLiteral")
-    ),
 ]
+POINT = Literal(
+    "POINT(5.4 51.4)", datatype=NamedNode("http://www.opengis.net/ont/geosparql#wktLiteral")
+)
 IRIS = ["http://x/a%3E%22", "http://x/é😀", "urn:x:y", "http://x/?q='1'&b=(1)#f", "http://x/(a)$*;"]
 
 
-@pytest.mark.parametrize("extra", [0, embedded._TRANSACTION_QUADS], ids=["update", "bulk"])
+@pytest.mark.parametrize("bulk", [False, True], ids=["update", "bulk"])
 def test_hostile_values_come_back_as_they_went_in(
-    store: GraphStore, writer: Writer, extra: int
+    store: GraphStore, writer: Writer, bulk: bool
 ) -> None:
+    extra = large(store) if bulk else 0
     values: list[Literal | NamedNode] = [*HOSTILE, *map(NamedNode, IRIS)]
+    if not isinstance(store, RemoteStore):
+        values.append(POINT)  # see `test_virtuoso_rounds_points`
     hostile = {Quad(NamedNode(IRIS[n % 5]), P, value, G) for n, value in enumerate(values)}
     ballast = [quad(n) for n in range(extra)]
     store.apply(writer.commit([*hostile, *ballast]))
     assert hostile <= set(store.graph(G))
     store.apply(writer.commit([], hostile))
     assert set(store.graph(G)) == set(ballast)
+
+
+@pytest.fixture
+def on_virtuoso(virtuoso: Peer) -> Iterator[RemoteStore]:
+    virtuoso.clear()
+    one = RemoteStore(virtuoso.address, BASE, part=PART)
+    yield one
+    one.close()
+
+
+def typed(text: str, datatype: str) -> Literal:
+    return Literal(text, datatype=XSD[datatype])
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        (typed("5.0", "decimal"), "5"),
+        (typed("1.5E0", "double"), "1.5"),
+        (typed("1.0E10", "double"), "1e+10"),
+        (typed("P1Y", "duration"), "12"),
+        (typed("-0044-03-15", "date"), "-044-03-15"),
+    ],
+    ids=str,
+)
+def test_what_virtuoso_writes_otherwise(
+    said: Literal, kept: str, on_virtuoso: RemoteStore, writer: Writer
+) -> None:
+    """docs/scaling.md names them; what was brought can be taken away in its own words."""
+    on_virtuoso.apply(writer.commit([Quad(P, P, said, G)]))
+    assert [one.object.value for one in on_virtuoso.graph(G)] == [kept]  # type: ignore[union-attr]
+    on_virtuoso.apply(writer.commit([], [Quad(P, P, said, G)]))
+    assert [*on_virtuoso.graph(G)] == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        typed("12:00:00", "time"),
+        typed("PT5S", "dayTimeDuration"),
+        typed("9" * 23, "integer"),
+        typed("x", "integer"),
+    ],
+    ids=str,
+)
+def test_what_virtuoso_refuses_is_left_out_and_told(
+    said: Literal,
+    on_virtuoso: RemoteStore,
+    writer: Writer,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """One value must not keep all later commits from a store."""
+    others = {quad(n) for n in range(20)}
+    on_virtuoso.apply(writer.commit([*others, Quad(P, P, said, G)]))
+    assert (set(on_virtuoso.graph(G)), on_virtuoso.marker()) == (others, 1)
+    assert "the store does not take INSERT" in caplog.text
+    on_virtuoso.apply(writer.commit([quad("more")], [Quad(P, P, said, G), quad(1)]))
+    assert set(on_virtuoso.graph(G)) == (others | {quad("more")}) - {quad(1)}
+    assert on_virtuoso.marker() == 2
+
+
+def test_virtuoso_rounds_points_and_does_not_find_them_again(
+    on_virtuoso: RemoteStore, writer: Writer
+) -> None:
+    """So a point that is corrected stays beside the new one until the store is rebuilt."""
+    on_virtuoso.apply(writer.commit([Quad(P, P, POINT, G)]))
+    on_virtuoso.apply(writer.commit([], [Quad(P, P, POINT, G)]))
+    (left,) = on_virtuoso.graph(G)
+    assert left.object.value == "POINT(5.4000000953674 51.400001525879)"  # type: ignore[union-attr]
+
+
+def test_virtuoso_has_no_default_graph_of_its_own(
+    on_virtuoso: RemoteStore, virtuoso: Peer, writer: Writer
+) -> None:
+    on_virtuoso.apply(writer.commit([quad(1)]))
+    shown = virtuoso.rows(f"SELECT ?s {{ ?s {P} ?o }}")
+    assert [row["s"] for row in shown] == [quad(1).subject.value]  # type: ignore[union-attr]
+    with pytest.raises(Refused, match="No plain default graph"):
+        on_virtuoso._update([("INSERT", Quad(P, P, P))], 1)
+
+
+@pytest.fixture(params=["oxigraph", "virtuoso"])
+def elsewhere(request: pytest.FixtureRequest) -> Peer:
+    """A server of somebody else, empty."""
+    peer: Peer = request.getfixturevalue(request.param)
+    peer.clear()
+    return peer
+
+
+def test_a_late_update_changes_nothing(elsewhere: Peer, writer: Writer) -> None:
+    """Its sender may be dead, or slower than another node."""
+    store = RemoteStore(elsewhere.address, BASE, part=2)
+    store.apply(writer.commit([quad(1), quad(2), quad(3)]))
+    store.apply(writer.commit([], [quad(1)]))
+    late = [("INSERT", quad(1)), ("INSERT", quad(2)), ("INSERT", quad("late"))]
+    for part in store._parts(late):
+        store._change(part, after=0, mark=1)
+    assert (set(store.graph(G)), store.marker()) == ({quad(2), quad(3)}, 2)
+    store.close()
+
+
+def test_nodes_that_bring_the_same_at_one_time_lose_nothing(
+    elsewhere: Peer, writer: Writer
+) -> None:
+    for n in range(8):
+        writer.commit([quad(f"{n}-{i}") for i in range(30)], [quad(f"{n - 1}-0")] if n else [])
+
+    def bring(_: int) -> int:
+        store = RemoteStore(elsewhere.address, BASE, part=7)
+        try:
+            return catch_up(writer.log, store)
+        finally:
+            store.close()
+
+    with ThreadPoolExecutor(3) as threads:
+        assert [*threads.map(bring, range(3))] == [8, 8, 8]
+    store = RemoteStore(elsewhere.address, BASE, part=PART)
+    expected = rebuilt(writer.log, BASE, upto=8)
+    found = {*store.graph(G), *store.graph(reserved_graph(BASE))}
+    assert found == expected
+    store.close()
+
+
+def test_a_store_of_another_service_is_refused(
+    elsewhere: Peer, writer: Writer, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    stranger = Writer(other)
+    store = RemoteStore(elsewhere.address, BASE, part=PART)
+    store.agree(writer.log)
+    stranger.commit([Quad(P, P, NamedNode("urn:stranger"), G)])
+    stranger.commit([quad(2)])
+    assert catch_up(stranger.log, store) == 2
+    with pytest.raises(StoreUnfit, match="generation 2, the log ends at 0"):
+        store.agree(writer.log)
+    for _ in range(3):
+        writer.commit([Quad(P, P, NamedNode("urn:ours"), G)], [])
+    with pytest.raises(StoreUnfit, match="does not hold what that commit added"):
+        store.agree(writer.log)
+    store.agree(stranger.log)
+    store.close()
+    stranger.database.close()
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -225,9 +432,10 @@ def test_any_text_survives_log_and_store(
 
 @pytest.mark.parametrize("extra", [0, embedded._TRANSACTION_QUADS], ids=["small", "bulk"])
 def test_blank_nodes_keep_the_labels_of_the_log(
-    store: GraphStore, writer: Writer, extra: int
+    embedded_store: EmbeddedStore, writer: Writer, extra: int
 ) -> None:
     """With LIFETEC_SKOLEMIZE=off they come, and an update cannot name them."""
+    store = embedded_store
     blank = {Quad(BlankNode("abc"), P, BlankNode("def"), G)}
     commit = writer.commit([*blank, *(quad(n) for n in range(extra))])
     store.apply(commit)

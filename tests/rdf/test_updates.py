@@ -79,6 +79,8 @@ def to(*graphs: str, **more: bool) -> Targets:
          to("http://e/1", "http://f/2")),
         ("BASE <http://e/> CREATE GRAPH <1>; BASE <http://f/> CREATE GRAPH <2>; CREATE GRAPH <3>",
          to("http://e/1", "http://f/2", "http://f/3")),
+        # what is passed over changes nothing
+        (f"LOAD SILENT <http://127.0.0.1:9/> INTO GRAPH <{G}>; CLEAR GRAPH <{G}>;LOAD SILENT <x>", to(G)),
         # what is no graph's name
         (f"INSERT DATA {{ <a> <b> 'GRAPH <{G}> {{', \"\"\"}} ; CLEAR ALL\"\"\" }}",
          to(default=True)),
@@ -140,7 +142,11 @@ def test_the_graphs_that_an_update_may_change_are_found(text: str, expected: Tar
         ("INSERT DATA { GRAPH <x> { GRAPH <y> {<a> <b> 1} } }", "inside a graph", 1, 37),
         ("INSERT DATA { { <a> <b> 1 } }", "before a brace", 1, 15),
         ("WITH <x> DELETE WHERE { ?s ?p ?o }", "Expected {", 1, 17),
-        ("LOAD <http://x/>", "Expected INSERT", 1, 1),
+        ("LOAD", "ends too early", 1, None),
+        ("LOAD SILENT", "ends too early", 1, None),
+        ("LOADSILENT <http://x/>", "Expected INSERT", 1, 1),
+        ("LOAD <http://x/> INTO <http://y/>", "Expected GRAPH", 1, 23),
+        ("LOAD SILENT <http://x/> LOAD SILENT <http://x/>", "Expected ;", 1, 25),
         ("SELECT * { ?s ?p ?o }", "Expected INSERT", 1, 1),
         ("INSERT {} WHERE " + "{" * 10_000 + "}" * 10_000, "at most 200 braces", 1, 217),
     ],

@@ -54,6 +54,7 @@ def arguments(**more: Any) -> dict[str, Any]:
         "union": False,
         "default_graphs": None,
         "named_graphs": None,
+        "reserved": None,
         "results": media.RESULTS_TSV,
         "graphs": media.N_TRIPLES,
         **more,

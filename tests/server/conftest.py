@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,26 @@ from tests.server.running import RunningServer
 @pytest.fixture(scope="session")
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A server with the whole seed and the example data; nobody may write to it."""
-    with RunningServer(tmp_path_factory.mktemp("seeded") / "var", example="on") as server:
+    folder = tmp_path_factory.mktemp("seeded") / "var"
+    shutil.copytree(_loaded_seed(tmp_path_factory), folder)
+    with RunningServer(folder, example="on") as server:
         yield server
+
+
+def _loaded_seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with the seed, which takes a minute: loaded once, for all processes."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if base.name.startswith("popen-") else base  # pytest-xdist
+    folder, lock = shared / "loaded" / "var", shared / "loaded.lock"
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        if not folder.exists():
+            loading = folder.with_name("loading")
+            shutil.rmtree(loading, ignore_errors=True)
+            with RunningServer(loading, example="on"):
+                pass
+            loading.rename(folder)
+    return folder
 
 
 def bare_in(folder: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.server.attacks import descendants
 from tests.server.running import RunningServer, lifetec
 
 SECONDS = 6
@@ -46,24 +47,6 @@ def _timed(server: RunningServer, query: str) -> tuple[int, str, float]:
     began = time.monotonic()
     reply = httpx.post(f"{server.url}/sparql", data={"query": query}, timeout=60)
     return reply.status_code, reply.text, time.monotonic() - began
-
-
-def _descendants(pid: int) -> set[int]:
-    children: dict[int, set[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                facts = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if facts[0] != "Z":
-                children.setdefault(int(facts[1]), set()).add(int(entry.name))
-    found, pending = set(), [pid]
-    while pending:
-        for child in children.get(pending.pop(), ()):
-            found.add(child)
-            pending.append(child)
-    return found
 
 
 def test_eight_products_neither_stall_the_server_nor_outlive_their_deadline(
@@ -124,7 +107,7 @@ def test_a_client_that_leaves_frees_its_worker(limited: RunningServer) -> None:
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(f"{limited.url}/sparql", data={"query": LONG}, timeout=1)
     deadline = time.monotonic() + SECONDS
-    while any(_busy(pid) for pid in _descendants(limited.pid)):
+    while any(_busy(pid) for pid in descendants(limited.pid)):
         assert time.monotonic() < deadline, "the worker still runs"
         time.sleep(0.1)
 
@@ -149,7 +132,7 @@ def test_no_worker_is_left_when_the_server_is_killed(bare: dict[str, Any], tmp_p
 
     server = RunningServer(tmp_path / "var", **bare)
     server.start()
-    workers = _descendants(server.pid)
+    workers = descendants(server.pid)
     assert workers
     server.stop(signal.SIGKILL)
     deadline = time.monotonic() + 10

@@ -19,8 +19,8 @@ from pyoxigraph import Quad, RdfFormat, parse, serialize
 
 from app.rdf import media
 from app.rdf.terms import SH
+from tests.server.listener import Listener
 from tests.server.running import ROOT, RunningServer, lifetec
-from tests.server.test_walls import Listener
 
 VALIDATE = "/api/v1/validate"
 PROBLEM = "https://w3id.org/lifetec/problem/"
@@ -601,6 +601,7 @@ def test_what_is_too_long_is_refused_before_it_has_arrived(server: RunningServer
 
 def test_rates_are_told_and_kept_for_each_client(bare: dict[str, Any], tmp_path: Path) -> None:
     settings = {**bare, "validate_rate": "3/minute", "trusted_proxies": "127.0.0.1, 10.0.0.0/8"}
+    settings["rate_limits"] = "on"
     with RunningServer(tmp_path / "var", **settings) as limited:
 
         def ask(forwarded: str | None) -> httpx.Response:
@@ -627,7 +628,8 @@ def test_rates_are_told_and_kept_for_each_client(bare: dict[str, Any], tmp_path:
 
 
 def test_without_a_trusted_proxy_nobody_can_pretend(bare: dict[str, Any], tmp_path: Path) -> None:
-    with RunningServer(tmp_path / "var", **bare, validate_rate="2/minute") as limited:
+    settings = {**bare, "validate_rate": "2/minute", "rate_limits": "on"}
+    with RunningServer(tmp_path / "var", **settings) as limited:
         replies = [post(limited, b"", x_forwarded_for=f"192.0.2.{n}") for n in range(3)]
         assert [reply.status_code for reply in replies] == [200, 200, 429]
         assert limited.get("/health/live").status_code == 200

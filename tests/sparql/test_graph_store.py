@@ -7,7 +7,7 @@ from pyoxigraph import NamedNode
 
 from app.errors import AppError, InvalidRequest, MethodNotAllowed, NotAcceptable
 from app.rdf import media
-from app.sparql.graph_store import GraphRead, GraphWrite, read_graph_request
+from app.sparql.graph_store import GraphCreation, GraphRead, GraphWrite, read_graph_request
 
 G = NamedNode("http://example.org/g?a=b&c")
 ENCODED = b"graph=http%3A%2F%2Fexample.org%2Fg%3Fa%3Db%26c"
@@ -47,9 +47,53 @@ def test_a_graph_is_written(
     assert read_graph_request(method, string, "image/png") == expected
 
 
-def test_a_graph_without_a_name_is_refused_with_a_way_out() -> None:
-    with pytest.raises(InvalidRequest, match=r"registered, then POST to \?graph="):
-        read_graph_request("POST", b"", None)
+ADDRESS = "https://example.org/graphs"
+
+
+@pytest.mark.parametrize(
+    ("below", "name"),
+    [
+        ("/person/1.ttl", "/person/1.ttl"),
+        ("/a%2Fb", "/a%2Fb"),
+        ("/%C3%A9/x:y@z", "/%C3%A9/x:y@z"),
+    ],
+)
+def test_below_the_graph_store_an_address_is_the_name_of_a_graph(below: str, name: str) -> None:
+    """§4.1; as it was sent, since names are compared letter by letter."""
+    graph = NamedNode(ADDRESS + name)
+    read = read_graph_request("GET", b"", None, below=below, address=ADDRESS)
+    assert read == GraphRead(graph, media.TURTLE)
+    write = read_graph_request("PUT", b"dry_run=true", None, below=below, address=ADDRESS)
+    assert write == GraphWrite(graph, "PUT", dry_run=True)
+
+
+@pytest.mark.parametrize(
+    ("below", "string"),
+    [
+        ("/a", b"default"),
+        ("/a", b"graph=http://a"),
+        ("/a//b", b""),
+        ("//a", b""),
+        ("/a/", b""),
+        ("/a/../b", b""),
+        ("/%2e%2E/b", b""),
+        ("/.", b""),
+        ('/a"b', b""),
+        ("/a>b", b""),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
+def test_an_address_that_names_no_graph_or_two_is_refused(
+    method: str, below: str, string: bytes
+) -> None:
+    with pytest.raises(InvalidRequest):
+        read_graph_request(method, string, None, below=below, address=ADDRESS)
+
+
+@pytest.mark.parametrize("below", ["", "/"])
+def test_what_is_posted_without_a_name_is_a_new_graph(below: str) -> None:
+    made = read_graph_request("POST", b"dry_run=1", "image/png", below=below, address=ADDRESS)
+    assert made == GraphCreation(dry_run=True)
 
 
 @pytest.mark.parametrize(
@@ -67,9 +111,8 @@ def test_a_graph_without_a_name_is_refused_with_a_way_out() -> None:
         ("GET", b"default", "image/png", NotAcceptable),
         ("PATCH", ENCODED, None, MethodNotAllowed),
         ("put", ENCODED, None, MethodNotAllowed),
-        # graphs are named by the address alone nowhere (§4.1), and none is made without a name
+        # the graph store itself is no graph
         ("PUT", b"", None, InvalidRequest),
-        ("POST", b"", None, InvalidRequest),
         ("DELETE", b"", None, InvalidRequest),
         ("DELETE", b"dry_run=true", None, InvalidRequest),
         ("PUT", b"graph=relative", None, InvalidRequest),

@@ -135,7 +135,7 @@ def test_what_changes_in_the_graphs_is_seen(
         (f"INSERT {{ GRAPH <{ONE}> {{ ?s ?p ?o }} }} WHERE {{ SERVICE <http://127.0.0.1:1/> "
          "{ ?s ?p ?o } }", FederationRefused, "SERVICE"),
         (f"CREATE GRAPH <{ONE}>", QueryRejected, "already exists"),
-        (f"CLEAR GRAPH <{NEW}>", QueryRejected, "does not exist"),
+        (f"COPY GRAPH <{NEW}> TO <{ONE}>", QueryRejected, "does not exist"),
         ("INSERTDATA { <http://e/s> <http://e/p> 1 }", SyntaxRejected, "Separate keywords"),
         ("\n\n  INSERT DATA { <http://e/s> 'x' 1 }", SyntaxRejected, "expected"),
         ("INSERT DATA { e:s e:p 1 }", SyntaxRejected, "prefix e: is used without"),
@@ -230,7 +230,7 @@ def work(path: str, text: str, seconds: float, megabytes: int) -> None:
     cage = Cage()
     walls.limit_time(seconds)
     cage.turn_to(path, 7)
-    walls.limit_memory(megabytes)
+    walls.Memory().limit(megabytes)
     updated(cage, text, BASE, [ONE])
 
 

@@ -1,0 +1,154 @@
+"""`/metrics`: what the service does, for Prometheus. Nothing in it is about a person or a query."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from fastapi import APIRouter
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+from starlette.responses import Response
+from starlette.types import Message, Scope, Send
+
+from app.sandbox.pool import Pool
+from app.sparql.guard import Outcome
+
+_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60)
+_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+
+
+class Cached(Protocol):
+    """What a cache says of itself."""
+
+    hits: int
+    misses: int
+    bytes: int
+
+
+class Metrics:
+    """Counts what is told; the rest is looked at when somebody asks."""
+
+    def __init__(self, pool: Pool, *, cache: Cached | None = None) -> None:
+        self._own = CollectorRegistry()
+        into: Any = {"registry": self._own}  # nothing is shared between applications
+        self._queries = Histogram(
+            "lifetec_query_seconds",
+            "Queries evaluated or refused, by how they ended and where they came in; not those "
+            "answered from the cache",
+            ("outcome", "door"),
+            buckets=_SECONDS,
+            **into,
+        )
+        self._bytes = Counter("lifetec_query_bytes", "Bytes of results made", ("door",), **into)
+        self._requests = Counter(
+            "lifetec_http_requests",
+            "Requests answered, by status",
+            ("status",),
+            **into,
+        )
+        self._generation = Gauge("lifetec_generation", "Generation that new queries see", **into)
+        self._published = Gauge("lifetec_log_head", "Newest generation in the log", **into)
+        self._own.register(_Now(pool, cache))
+
+    def told(self, outcome: Outcome) -> None:
+        """Count a query."""
+        self._queries.labels(outcome.reason, outcome.door).observe(outcome.seconds)
+        self._bytes.labels(outcome.door).inc(outcome.bytes)
+
+    def counting(self, scope: Scope, send: Send) -> Send:
+        """`send` of a request, which counts what it is answered with."""
+        if scope["type"] != "http":
+            return send
+
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._requests.labels(message["status"]).inc()
+            await send(message)
+
+        return counted
+
+    def text(self, *, generation: int, published: int) -> bytes:
+        """All of it in Prometheus' text format."""
+        self._generation.set(generation)
+        self._published.set(published)
+        return generate_latest(self._own)
+
+
+def metrics_router(
+    metrics: Metrics, generation: Callable[[], int], published: Callable[[], int]
+) -> APIRouter:
+    """The address; `published` may wait for the database."""
+    router = APIRouter(tags=["operation"])
+
+    @router.get("/metrics", include_in_schema=False)
+    async def read() -> Response:
+        """What the service does."""
+        head = await asyncio.to_thread(published)
+        text = metrics.text(generation=generation(), published=head)
+        headers = {"cache-control": "no-store", "content-type": CONTENT_TYPE_LATEST}
+        return Response(text, headers=headers)
+
+    return router
+
+
+class _Now(Collector):
+    """What is looked at when somebody asks."""
+
+    def __init__(self, pool: Pool, cache: Cached | None) -> None:
+        self._pool = pool
+        self._cache = cache
+
+    def collect(self) -> Iterator[Metric]:
+        """Lanes, workers, memory, cache."""
+        yield from self._lanes()
+        yield from self._workers()
+        if self._cache is not None:
+            yield from _cached(self._cache)
+
+    def _lanes(self) -> Iterator[Metric]:
+        size = GaugeMetricFamily("lifetec_lane_places", "Places of a lane", labels=["lane"])
+        busy = GaugeMetricFamily("lifetec_lane_busy", "Places that are taken", labels=["lane"])
+        waiting = GaugeMetricFamily(
+            "lifetec_lane_waiting", "Jobs that wait for a place", labels=["lane"]
+        )
+        for name, lane in self._pool.lanes.items():
+            size.add_metric([name], lane.size)
+            busy.add_metric([name], lane.busy)
+            waiting.add_metric([name], lane.waiting)
+        yield from (size, busy, waiting)
+
+    def _workers(self) -> Iterator[Metric]:
+        pids = self._pool.pids
+        yield GaugeMetricFamily("lifetec_workers", "Worker processes", len(pids))
+        yield CounterMetricFamily(
+            "lifetec_workers_started", "Worker processes started so far", self._pool.started
+        )
+        yield CounterMetricFamily(
+            "lifetec_workers_killed", "Worker processes stopped in their work", self._pool.kills
+        )
+        memory = GaugeMetricFamily(
+            "lifetec_resident_bytes", "Memory of the server and of all workers", labels=["process"]
+        )
+        memory.add_metric(["server"], _resident(os.getpid()))
+        memory.add_metric(["workers"], sum(_resident(pid) for pid in pids))
+        yield memory
+
+
+def _cached(cache: Cached) -> Iterator[Metric]:
+    yield CounterMetricFamily("lifetec_cache_hits", "Answers from the cache", cache.hits)
+    yield CounterMetricFamily("lifetec_cache_misses", "Answers not in the cache", cache.misses)
+    yield GaugeMetricFamily("lifetec_cache_bytes", "Bytes in the cache", cache.bytes)
+
+
+def _resident(pid: int) -> int:
+    """Bytes of memory that a process holds; 0 when it is gone, or without /proc."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
+    except (OSError, IndexError):
+        return 0

@@ -1,0 +1,113 @@
+"""Results that are kept for who asks the same, and which queries may share one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+from app.rdf.tokens import used_keywords
+from app.sparql.operation import Query
+
+_CHANGING: Final = ("RAND", "NOW", "UUID", "STRUUID", "SERVICE")
+"""What gives another result each time, or depends on others. BNODE only gives other labels."""
+
+_LONG_TEXT: Final = 8_192
+"""Characters past which a text is not read token by token."""
+
+_LARGEST_SHARE: Final = 16
+_OVERHEAD: Final = 1_024
+"""Bytes that an entry takes beside text and body, generously."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A complete result, as of a generation."""
+
+    generation: int
+    media_type: str
+    body: bytes
+    etag: str
+
+
+def etag(query: Query, generation: int) -> str:
+    """What names the result of a query on a generation of the graph (RFC 9110 §8.8.3).
+
+    Weak: the rows are the same, but without ORDER BY another node may write them in another order,
+    and blank nodes have new labels each time.
+    """
+    rest = repr((query.default_graphs, query.named_graphs, query.results, query.graphs))
+    text = f"{rest}{query.text}".encode("utf-8", "surrogatepass")
+    return f'W/"{generation}-{hashlib.blake2b(text, digest_size=12).hexdigest()}"'
+
+
+def repeatable(query: Query) -> bool:
+    """Whether the generation of the graph alone decides on the result of a query.
+
+    Of a long text, a word that may be one of those functions is enough to deny it.
+    """
+    if len(query.text) <= _LONG_TEXT:
+        return not used_keywords(query.text, *_CHANGING)
+    upper = query.text.upper()
+    return not any(name in upper for name in (*_CHANGING, "\\U"))
+
+
+class ResultCache:
+    """The results that were asked for last, of one generation, in bounded memory.
+
+    A result of more than a sixteenth of it is not kept. 0 bytes keep nothing.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._entries: OrderedDict[Query, Kept] = OrderedDict()
+        self._generation = 0
+        self.bytes = 0
+        self.hits = 0
+        self.misses = 0
+
+    @property
+    def entries(self) -> int:
+        """How many results are kept."""
+        return len(self._entries)
+
+    def get(self, query: Query, generation: int) -> Kept | None:
+        """The result of a query on this generation, if it is kept."""
+        if generation > self._generation:
+            self._turn_to(generation)
+        kept = self._entries.get(query)
+        if kept is None or generation < self._generation:
+            return None
+        self._entries.move_to_end(query)
+        self.hits += 1
+        return kept
+
+    def put(self, query: Query, kept: Kept) -> None:
+        """Keep a result, unless there is a newer generation or it is too large."""
+        if kept.generation > self._generation:
+            self._turn_to(kept.generation)
+        size = _size(query, kept)
+        if kept.generation < self._generation or size > self._max_bytes // _LARGEST_SHARE:
+            return
+        self._drop(query)
+        self._entries[query] = kept
+        self.bytes += size
+        while self.bytes > self._max_bytes:
+            self._drop(next(iter(self._entries)))
+
+    def _turn_to(self, generation: int) -> None:
+        """Nobody asks for an older state any more."""
+        self._generation = generation
+        self._entries.clear()
+        self.bytes = 0
+
+    def _drop(self, query: Query) -> None:
+        if old := self._entries.pop(query, None):
+            self.bytes -= _size(query, old)
+
+
+def _size(query: Query, kept: Kept) -> int:
+    graphs = sum(map(len, (*(query.default_graphs or ()), *(query.named_graphs or ()))))
+    # A character takes up to four bytes in memory.
+    return len(kept.body) + 4 * (len(query.text) + graphs) + _OVERHEAD
