@@ -31,6 +31,7 @@ from app.api.jobs import describe_jobs, jobs_router
 from app.api.listening import OneWriteProtocol
 from app.api.metrics import Metrics, metrics_router
 from app.api.problems import Problems
+from app.api.queries import Queries, describe_queries, queries_router
 from app.api.rate_limits import RateLimits
 from app.api.records import records_router
 from app.api.records_openapi import describe_records
@@ -57,6 +58,7 @@ from app.sparql.endpoint import Endpoint
 from app.sparql.evaluation import CagedEvaluator, Evaluator
 from app.sparql.federation import FederatedEvaluator
 from app.sparql.guard import Allowance, Guard, Quota
+from app.sparql.named import NamedQuery
 from app.sparql.remote import RemoteEvaluator
 from app.store.node import StoreNode
 
@@ -188,8 +190,6 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
         )
     )
     framework.include_router(history_router(history, profile, settings))
-    framework.include_router(records_router(records, history, profile, settings))
-    _add_openapi(framework, profile)
     union = settings.default_graph == "union"
     evaluator = _evaluator(service, query_limits)
     guard = Guard(
@@ -215,7 +215,6 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
         asking(endpoint), evaluator.generation, _house(settings), profile, pages.site
     )
     discovery.add_to(framework.router)
-    framework.include_router(pages.router)
     sparql = SparqlApp(
         endpoint,
         clients,
@@ -226,6 +225,12 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
         max_result_bytes=settings.query_result_mb << 20,
         page=pages.sparql_page,
     )
+    framework.include_router(
+        queries_router(discovery.queries, sparql, problems, settings.public_url)
+    )
+    framework.include_router(records_router(records, history, profile, settings))
+    _add_openapi(framework, profile, discovery.queries)
+    framework.include_router(pages.router)
     graphs = GraphStoreApp(
         endpoint,
         clients,
@@ -390,14 +395,18 @@ def _add_health(framework: FastAPI, service: Service) -> None:
     framework.add_api_route("/health/ready", ready, methods=["GET"], tags=["operation"])
 
 
-def _add_openapi(framework: FastAPI, profile: Profile) -> None:
+def _add_openapi(framework: FastAPI, profile: Profile, queries: Queries) -> None:
     document = describe_history(describe_records(framework.openapi(), profile), profile)
     document = describe_jobs(describe_accounts(document))
     document = describe_validate(document, profile.languages)
     document = describe_submissions(document, profile.languages)
-    text = json.dumps(document, ensure_ascii=False).encode()
 
     async def openapi() -> Response:
-        return Response(text, media_type="application/json")
+        """With the queries as they are now; without them while the endpoint does not answer."""
+        named: dict[str, NamedQuery] = {}
+        with contextlib.suppress(AppError):
+            _, named = await queries()
+        text = json.dumps(describe_queries(document, named), ensure_ascii=False)
+        return Response(text.encode(), media_type="application/json")
 
     framework.add_api_route("/openapi.json", openapi, methods=["GET"], include_in_schema=False)

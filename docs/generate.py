@@ -96,6 +96,9 @@ ADDRESSES: Mapping[str, str] = {
     "/api/v1/jobs": "Jobs, the newest first; needs a key",
     "/api/v1/jobs/{id}": "One job: as it is, or each change as it happens; see "
     "[docs/jobs.md](docs/jobs.md)",
+    "/api/v1/queries": "Named queries: words, text, parameters of each; see "
+    "[docs/sparql.md](docs/sparql.md#named-queries)",
+    "/api/v1/queries/{name}": "The result of one, `?parameter=value`, in the formats of `/sparql`",
     "/catalog": "The datasets, as a page or as DCAT-AP: see [docs/discovery.md](docs/discovery.md)",
     "/catalog.{suffix}": "The same in the format of the suffix",
     "/.well-known/void": "VoID: how much is in the datasets, by class and property",

@@ -4,8 +4,10 @@ A file `who-coordinates.rq` begins with lines such as
 
     #+ en: Which organisations coordinate projects?
     #+ keywords: project, coordinator
+    #+ parameter: organisation | iri | IRI of the organisation
 
 and goes on with the query. Its form (SELECT, ASK, CONSTRUCT, DESCRIBE) is read from the query.
+The default of a parameter stands in the text, as `VALUES ?organisation { … }`.
 The PREFIX lines stay in the text, so that it runs wherever it is pasted.
 """
 
@@ -18,7 +20,7 @@ from pathlib import Path
 from pyoxigraph import Literal, NamedNode, Triple
 
 from app.importers.dataset import BASE
-from app.rdf.terms import LT, RDFS, SCHEMA, SH, SPEX, XSD, string, type_
+from app.rdf.terms import LT, RDF, RDFS, SCHEMA, SH, SPEX, XSD, string, type_
 
 ENDPOINT = BASE["sparql"]
 LANGUAGES = ("en", "nl", "de", "fr")
@@ -43,7 +45,7 @@ def triples(folder: Path) -> Iterator[Triple]:
 
 def query(slug: str, source: str) -> Iterator[Triple]:
     """One query; ValueError when its head or form is missing."""
-    heads = (match for line in source.splitlines() if (match := _HEAD.match(line)))
+    heads = [match for line in source.splitlines() if (match := _HEAD.match(line))]
     body = "\n".join(line for line in source.splitlines() if not _HEAD.match(line)).strip()
     form = _FORM.search(body)
     head: dict[str, str] = {match[1]: match[2] for match in heads}
@@ -62,9 +64,25 @@ def query(slug: str, source: str) -> Iterator[Triple]:
     for keyword in head["keywords"].split(","):
         yield Triple(iri, SCHEMA["keywords"], string(keyword.strip()))
     yield Triple(iri, SCHEMA["target"], ENDPOINT)
+    for match in heads:
+        if match[1] == "parameter":
+            yield from _parameter(iri, match[2])
     yield Triple(iri, SH["prefixes"], PREFIXES_IRI)
     for prefix, namespace in _PREFIX.findall(body):
         yield from _declaration(prefix, namespace)
+
+
+def _parameter(query: NamedNode, text: str) -> Iterator[Triple]:
+    """`name | kind | description`."""
+    name, kind, description = (part.strip() for part in text.split("|"))
+    node = NamedNode(f"{query.value}#{name}")
+    yield Triple(query, SH["parameter"], node)
+    yield Triple(node, SH["name"], string(name))
+    yield Triple(node, SH["description"], string(description, "en"))
+    if kind == "iri":
+        yield Triple(node, SH["nodeKind"], SH["IRI"])
+    else:
+        yield Triple(node, SH["datatype"], RDF["langString"] if kind == "text" else XSD[kind])
 
 
 PREFIXES_IRI = NamedNode(LT)

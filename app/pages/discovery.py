@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from app.catalog import dcat, linkset
 from app.catalog.house import House
+from app.catalog.queries import Declaration, declarations, queries_query
 from app.catalog.reading import Described, datasets_query, statistics_query
 from app.catalog.void import void
 from app.errors import NotFound
@@ -24,9 +25,15 @@ from app.pages.site import Site, conditional
 from app.profile import Profile
 from app.rdf.media import GRAPH_FORMATS, HTML, JSON, N_TRIPLES
 from app.rdf.serialising import serialise
-from app.rdf.terms import DCTERMS, FOAF, VOID
+from app.rdf.terms import DCTERMS, FOAF, PREFIXES, VOID, VOID_EXT
 from app.sparql.endpoint import Endpoint
+from app.sparql.named import DATATYPES, KINDS, NamedQuery, Parameter, usable
 from app.sparql.operation import Query
+
+_VOID_PREFIXES = {
+    **{name: PREFIXES[name] for name in ("dcterms", "foaf", "void", "xsd")},
+    "void-ext": VOID_EXT,
+}
 
 Ask = Callable[[str], Awaitable[tuple[int, bytes]]]
 """The graph of a CONSTRUCT as N-Triples, and its generation."""
@@ -60,6 +67,7 @@ class DiscoveryPages:
         self._queries = {
             "datasets": datasets_query(house),
             "statistics": statistics_query(house, first.classes if first else ()),
+            "queries": queries_query(house),
         }
         self._api_catalog = json.dumps(linkset.api_catalog(house.public_url)).encode()
 
@@ -72,6 +80,12 @@ class DiscoveryPages:
             ("/.well-known/api-catalog", self._links),
         ):
             router.add_route(path, show, methods=["GET", "HEAD"], include_in_schema=False)
+
+    async def queries(self) -> tuple[int, dict[str, NamedQuery]]:
+        """The named queries by name, and the generation that they are of."""
+        described = await self._described("queries")
+        found = declarations(described, self._house.base_iri)
+        return described.generation, {one.name: _named(one) for one in found}
 
     async def _described(self, name: str) -> Described:
         kept = self._kept.get(name)
@@ -101,7 +115,9 @@ class DiscoveryPages:
             await self._described("datasets"),
         )
         body = await asyncio.to_thread(
-            lambda: serialise(_ordered(void(statistics, datasets, self._house)), media)
+            lambda: serialise(
+                _ordered(void(statistics, datasets, self._house)), media, _VOID_PREFIXES
+            )
         )
         return conditional(request, body, media, VARY)
 
@@ -148,6 +164,16 @@ class DiscoveryPages:
             "modified": format_date(when.partition("T")[0], lang, months),
             "graph": self._house.graph_address(dataset.value).removeprefix(self._site.public_url),
         }
+
+
+def _named(one: Declaration) -> NamedQuery:
+    parameters = [
+        Parameter(declared.name, KINDS[kind], declared.description)
+        for declared in one.parameters
+        if (kind := DATATYPES.get(declared.datatype) if declared.datatype else "iri")
+    ]
+    known = usable(parameters, one.text)
+    return NamedQuery(one.name, one.iri, one.titles, one.text, one.keywords, known)
 
 
 def _ordered(triples: list[Triple]) -> list[Triple]:

@@ -93,7 +93,6 @@ PREFIXES: dict[str, str] = {
     "spex": SPEX,
     "vcard": VCARD,
     "void": VOID,
-    "void-ext": VOID_EXT,
     "xsd": XSD,
 }
 

@@ -303,3 +303,71 @@ def test_the_interfaces_are_found_from_the_start_page(house: Publishing) -> None
 def test_a_format_that_is_not_there_is_refused(house: Publishing) -> None:
     for path in ("/catalog", "/.well-known/void"):
         assert house.ask("GET", path, headers={"accept": "image/png"}).status_code == 406
+
+
+# named queries
+
+
+def test_examples_are_addresses_with_parameters(house: Publishing) -> None:
+    found = house.ask("GET", "/api/v1/queries").json()
+    names = {one["name"]: one for one in found["items"]}
+    assert set(names) >= {path.stem for path in (ROOT / "data/queries").glob("*.rq")}
+    (day,) = names["projects-running-on-a-day"]["parameters"]
+    assert (day["name"], day["type"]) == ("day", "date")
+    assert day["default"].startswith('"2018-07-01"^^')
+    document = house.ask("GET", "/openapi.json").json()
+    described = document["paths"]["/api/v1/queries/projects-running-on-a-day"]["get"]
+    assert described["parameters"][0]["schema"]["items"] == {"type": "string", "format": "date"}
+    for name, one in names.items():
+        reply = house.ask("GET", f"/api/v1/queries/{name}")
+        assert reply.status_code == 200, (name, reply.text)
+        assert one["url"].endswith(f"/api/v1/queries/{name}")
+
+
+def test_values_change_the_answer_in_every_format(house: Publishing) -> None:
+    dataset = house.dataset()
+    house.publish(dataset, organisation("demo-n1", "Named"))
+    path, iri = "/api/v1/queries/who-says-what", f"{BASE}id/organisation/demo-n1"
+    rows = house.ask("GET", path, params={"organisation": iri}).json()["results"]["bindings"]
+    assert {row["graph"]["value"] for row in rows} == {f"{BASE}graph/{dataset}"}
+    assert len(rows) == 2
+    table = house.ask("GET", path, params={"organisation": iri, "format": "csv"})
+    assert table.headers["content-type"].startswith("text/csv")
+    assert len(table.text.splitlines()) == 3
+    both = [("organisation", iri), ("organisation", f"{BASE}id/organisation/demo-none")]
+    xml = house.ask("GET", path, params=both, headers={"accept": "application/sparql-results+xml"})
+    assert xml.text.count("<result>") == 2
+    for wrong, status in (
+        ({"organization": iri}, 400),
+        ({"organisation": "x> } DROP ALL #"}, 400),
+        ({"format": "pdf"}, 400),
+    ):
+        refused = house.ask("GET", path, params=wrong)
+        assert refused.status_code == status, refused.text
+        assert refused.headers["content-type"] == "application/problem+json"
+    assert "organisation" in house.ask("GET", path, params={"organization": iri}).text
+    assert house.ask("GET", "/api/v1/queries/who-says-wat").status_code == 404
+    assert house.ask("POST", path).status_code == 405
+
+
+def test_curators_add_queries_and_partners_do_not(house: Publishing) -> None:
+    text = "SELECT ?n { VALUES ?n { 1 } }"
+    declared = (
+        "<id/query/PARTNER-count> a <http://www.w3.org/ns/shacl#SPARQLExecutable> ; "
+        '<http://www.w3.org/2000/01/rdf-schema#comment> "Counts"@en ; '
+        f'<http://www.w3.org/ns/shacl#select> "{text}" ; '
+        "<http://www.w3.org/ns/shacl#parameter> <id/query/PARTNER-count#n> . "
+        '<id/query/PARTNER-count#n> <http://www.w3.org/ns/shacl#name> "n" ; '
+        "<http://www.w3.org/ns/shacl#datatype> xsd:integer .\n"
+    )
+    facts: dict[str, Any] = {"slug": "lifetec", "names": {"en": "House"}}
+    facts["contact"] = "data@lifetec.example.org"
+    assert house.ask("POST", "/api/v1/admin/partners", "admin", json=facts).status_code == 201
+    own = house.dataset("lifetec", "More queries")
+    house.publish(own, declared.replace("PARTNER", "lifetec"))
+    rows = house.ask("GET", "/api/v1/queries/count", params={"n": "7"}).json()["results"]
+    assert [row["n"]["value"] for row in rows["bindings"]] == ["7"]
+    assert "/api/v1/queries/count" in house.ask("GET", "/openapi.json").json()["paths"]
+    house.publish(house.dataset(), declared.replace("PARTNER", "demo"))
+    names = {one["name"] for one in house.ask("GET", "/api/v1/queries").json()["items"]}
+    assert "demo-count" not in names
