@@ -21,6 +21,7 @@ from app.api.streaming import (
 from app.errors import AppError, PayloadTooLarge
 from app.sparql.description import service_description
 from app.sparql.endpoint import Endpoint
+from app.sparql.formats import content_disposition
 from app.sparql.operation import METHODS, Form, Query, ServiceDescription, read_operation
 from app.sparql.request import Request
 
@@ -109,4 +110,10 @@ class SparqlApp:
             cancelled_by_disconnect(receive),
             self._endpoint.evaluate(query) as answer,
         ):
-            await send_result(answer, send, head=head, max_bytes=self._max_result_bytes)
+            extra = []
+            if query.download:
+                disposition = content_disposition(query.download, answer.media_type)
+                extra = [(b"content-disposition", disposition)]
+            await send_result(
+                answer, send, head=head, max_bytes=self._max_result_bytes, extra=extra
+            )
