@@ -46,6 +46,7 @@ from app.service import Service
 from app.settings import Settings, networks
 from app.sparql.endpoint import Endpoint
 from app.sparql.evaluation import CagedEvaluator
+from app.store.embedded import reserved_graph
 from app.store.node import StoreNode
 
 
@@ -175,6 +176,7 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
         address=f"{settings.public_url}/sparql",
         problems=problems,
         union=union,
+        reserved_graph=reserved_graph(settings.base_iri).value,
         max_query_bytes=settings.query_kb << 10,
         max_result_bytes=settings.query_result_mb << 20,
         page=pages.sparql_page,

@@ -19,7 +19,7 @@ from app.api.streaming import (
     send_result,
 )
 from app.errors import AppError, PayloadTooLarge
-from app.sparql.description import service_description
+from app.sparql.description import graphs_query, read_graphs, service_description
 from app.sparql.endpoint import Endpoint
 from app.sparql.formats import content_disposition
 from app.sparql.operation import METHODS, Form, Query, ServiceDescription, read_operation
@@ -41,6 +41,7 @@ class SparqlApp:
         address: str,
         problems: Problems,
         union: bool,
+        reserved_graph: str,
         max_query_bytes: int,
         max_result_bytes: int,
         page: Page,
@@ -49,6 +50,7 @@ class SparqlApp:
         self._address = address
         self._problems = problems
         self._union = union
+        self._reserved_graph = reserved_graph
         self._max_query_bytes = max_query_bytes
         self._max_result_bytes = max_result_bytes
         self._page = page
@@ -101,7 +103,15 @@ class SparqlApp:
                 return body
 
     async def _describe(self, operation: ServiceDescription, send: Send, *, head: bool) -> None:
-        body = service_description(self._address, operation.media_type, union=self._union)
+        async with self._endpoint.evaluate(graphs_query(self._reserved_graph)) as answer:
+            graphs = read_graphs(b"".join([chunk async for chunk in answer.chunks]))
+        body = service_description(
+            self._address,
+            operation.media_type,
+            union=self._union,
+            graphs=graphs,
+            update=f"{self._address}/update",
+        )
         headers = [(b"content-type", content_type(operation.media_type)), (b"vary", b"Accept")]
         await respond(send, 200, headers + CORS, b"" if head else body)
 
