@@ -52,6 +52,14 @@ def test_every_expected_failure_has_a_reason() -> None:
     assert all(reason.endswith(".") for names in suites.values() for reason in names.values())
 
 
+def test_the_documentation_has_as_many_failures_as_there_are_reasons() -> None:
+    table = (ROOT / "docs" / "conformance.md").read_text()
+    rows = re.findall(r"^\| [\w ]+ \| w3c/([\w-]+) \| \d+ \| (\d+) \|$", table, re.MULTILINE)
+    suites = tomllib.loads((HERE / "expected.toml").read_text())
+    told = {name: sum(int(n) for of, n in rows if of == name) for name, _ in rows}
+    assert told == {"rdf-tests": len(suites["w3c"]), "data-shapes": len(suites["shacl"])}
+
+
 def test_graphs_are_compared_up_to_the_names_of_blank_nodes() -> None:
     assert isomorphic(_parsed("_:a <urn:p> _:b ."), _parsed("_:x <urn:p> _:y ."))
     assert not isomorphic(_parsed("_:a <urn:p> _:b ."), _parsed("_:x <urn:p> _:x ."))
