@@ -10,7 +10,7 @@ COUNT  ?= 100
 DB     ?= sqlite
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format lock data docs bench soak clean
+.PHONY: help serve test check format lock data docs bench conformance soak clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -61,6 +61,10 @@ docs: $(BIN)/.development ## Write the generated parts of the documentation
 bench: $(BIN)/.development ## Measure how long a start takes, and publishing; the first time builds large stores
 	$(BIN)/python -m bench.start
 	$(BIN)/python -m bench.publish
+
+conformance: $(BIN)/.development ## Run the suites of the W3C from W3C=, a checkout of w3c/rdf-tests, and SHACL=, one of w3c/data-shapes
+	@test -n "$(W3C)$(SHACL)" || { echo 'Name a folder: make conformance W3C=DIR SHACL=DIR (either may be left out)'; exit 2; }
+	W3C="$(W3C)" SHACL="$(SHACL)" $(BIN)/python -m pytest tests/conformance -q $(ARGS)
 
 soak: $(BIN)/.development ## Kill a server COUNT times while clients publish, on DB=sqlite or postgresql
 	$(BIN)/python -m tests.soak --kills $(COUNT) --database $(DB)

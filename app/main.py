@@ -60,6 +60,7 @@ from app.sparql.federation import FederatedEvaluator
 from app.sparql.guard import Allowance, Guard, Quota
 from app.sparql.named import NamedQuery
 from app.sparql.remote import RemoteEvaluator
+from app.store.embedded import reserved_graph
 from app.store.node import StoreNode
 
 
@@ -221,6 +222,7 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
         address=f"{settings.public_url}/sparql",
         problems=problems,
         union=union,
+        reserved_graph=reserved_graph(settings.base_iri).value,
         max_query_bytes=settings.query_kb << 10,
         max_result_bytes=settings.query_result_mb << 20,
         page=pages.sparql_page,

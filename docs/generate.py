@@ -47,7 +47,8 @@ BASE: str = Settings.model_fields["base_iri"].default
 
 ADDRESSES: Mapping[str, str] = {
     "/": "Start page",
-    "/graphs": "Graph Store Protocol: `?graph=IRI` or `?default`; writing needs a key",
+    "/graphs": "Graph Store Protocol: `?graph=IRI`, `?default`, or an address below; writing needs "
+    "a key",
     "/sparql": "SPARQL 1.1 query; without a query a form for people, else the service description",
     "/sparql/update": "SPARQL 1.1 Update; needs a key",
     "/api/v1/types": "Entity types: labels, fields, how many of each",

@@ -24,8 +24,9 @@ from app.api.streaming import (
     send_result,
 )
 from app.errors import AppError, PayloadTooLarge
-from app.sparql.description import service_description
+from app.sparql.description import graphs_query, read_graphs, service_description
 from app.sparql.endpoint import Endpoint
+from app.sparql.formats import content_disposition
 from app.sparql.operation import (
     METHODS,
     Form,
@@ -59,6 +60,7 @@ class SparqlApp:
         address: str,
         problems: Problems,
         union: bool,
+        reserved_graph: str,
         max_query_bytes: int,
         max_result_bytes: int,
         page: Page,
@@ -68,6 +70,7 @@ class SparqlApp:
         self._address = address
         self._problems = problems
         self._union = union
+        self._reserved_graph = reserved_graph
         self._max_query_bytes = max_query_bytes
         self._max_result_bytes = max_result_bytes
         self._page = page
@@ -139,7 +142,15 @@ class SparqlApp:
                 return body
 
     async def _describe(self, operation: ServiceDescription, send: Send, *, head: bool) -> None:
-        body = service_description(self._address, operation.media_type, union=self._union)
+        async with self._endpoint.evaluate(graphs_query(self._reserved_graph)) as answer:
+            graphs = read_graphs(b"".join([chunk async for chunk in answer.chunks]))
+        body = service_description(
+            self._address,
+            operation.media_type,
+            union=self._union,
+            graphs=graphs,
+            update=f"{self._address}/update",
+        )
         headers = [(b"content-type", content_type(operation.media_type)), (b"vary", b"Accept")]
         await respond(send, 200, headers + CORS, body, head=head)
 
@@ -164,7 +175,8 @@ class SparqlApp:
         if held and tag and holds(held, tag):
             await respond(send, 304, [*_caching(tag), *CORS])
         elif kept:
-            await send_kept(kept, send, head=method == "HEAD", extra=_caching(tag, method))
+            extra = [*_caching(tag, method), *_as_file(query, kept.media_type)]
+            await send_kept(kept, send, head=method == "HEAD", extra=extra)
         else:
             await self._evaluate(query, scope, receive, send)
 
@@ -181,7 +193,11 @@ class SparqlApp:
                     send,
                     head=scope["method"] == "HEAD",
                     max_bytes=self._max_result_bytes,
-                    extra=[*_caching(answer.etag, scope["method"]), *self._clients.fields(client)],
+                    extra=[
+                        *_caching(answer.etag, scope["method"]),
+                        *_as_file(query, answer.media_type),
+                        *self._clients.fields(client),
+                    ],
                 )
 
 
@@ -195,6 +211,13 @@ def _caching(tag: str | None, method: str = "GET") -> list[tuple[bytes, bytes]]:
     if tag is None:
         return [(b"cache-control", b"no-store")]
     return [(b"etag", tag.encode()), (b"cache-control", b"public, no-cache")]
+
+
+def _as_file(query: Query, media_type: str) -> list[tuple[bytes, bytes]]:
+    """Content-Disposition for who asks for a file."""
+    if not query.download:
+        return []
+    return [(b"content-disposition", content_disposition(query.download, media_type))]
 
 
 def _text(header: bytes | None) -> str | None:

@@ -13,7 +13,7 @@ import pyshacl
 import rdflib
 from pyoxigraph import BlankNode, Literal, NamedNode, Quad, RdfFormat, Triple, parse
 from rdflib.collection import Collection
-from rdflib.namespace import RDF, SH
+from rdflib.namespace import OWL, RDF, SH
 from rdflib.term import Node
 
 from app.errors import FederationRefused, InvalidRequest, SyntaxRejected
@@ -54,12 +54,25 @@ def parse_shapes(
     media_type: str = media.TURTLE,
     max_bytes: int = _MAX_SHAPES_BYTES,
 ) -> rdflib.Graph:
-    """A stranger's shapes graph; SPARQL in it that would read from elsewhere is refused."""
+    """A stranger's shapes graph as it is written.
+
+    SPARQL in it that would read from elsewhere is refused.
+    """
     graph = rdflib.Graph()
-    for quad in parse_rdf(data, media_type, base_iri=base_iri, max_bytes=max_bytes):
+    quads = parse_rdf(data, media_type, base_iri=base_iri, max_bytes=max_bytes, as_written=True)
+    for quad in quads:
         graph.add(_triple(quad))
     _refuse_callouts(graph)
+    _bring_prefixes(graph)
     return graph
+
+
+def _bring_prefixes(shapes: rdflib.Graph) -> None:
+    """The prefixes of what `sh:prefixes` imports, if it is here (SHACL §5.2.1)."""
+    for owner in set(shapes.objects(None, SH.prefixes)):
+        for imported in list(shapes.transitive_objects(owner, OWL.imports)):
+            for declaration in shapes.objects(imported, SH.declare):
+                shapes.add((owner, SH.declare, declaration))
 
 
 def _refuse_callouts(shapes: rdflib.Graph) -> None:
@@ -130,6 +143,10 @@ def _results(graph: rdflib.Graph, shapes: rdflib.Graph) -> rdflib.Graph:
         re.error,
     ) as error:
         raise InvalidRequest(f"The validation stopped: {error}"[:500]) from None
+    except Exception as error:
+        if type(error) is not Exception:  # as rdflib calls an unknown prefix
+            raise
+        raise InvalidRequest(f"The shapes cannot be used: {error}"[:500]) from None
     if not isinstance(results, rdflib.Graph):
         raise SyntaxRejected(f"The validation stopped: {results}"[:500])
     return results

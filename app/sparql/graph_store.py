@@ -14,7 +14,8 @@ from pyoxigraph import NamedNode
 
 from app.errors import InvalidRequest, MethodNotAllowed, NotAcceptable
 from app.rdf import media
-from app.sparql.operation import GRAPH_OFFERS, Query
+from app.sparql.formats import GRAPH_OFFERS
+from app.sparql.operation import Query
 from app.sparql.request import Parameters, decoded, switch
 
 METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS")

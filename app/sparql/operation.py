@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.errors import (
     InvalidRequest,
@@ -13,6 +13,13 @@ from app.errors import (
 )
 from app.rdf import media
 from app.rdf.tokens import used_keywords
+from app.sparql.formats import (
+    GRAPH_OFFERS,
+    RESULT_OFFERS,
+    chosen_formats,
+    download_name,
+    named_format,
+)
 from app.sparql.request import (
     FORM_TYPE,
     QUERY_TYPE,
@@ -25,22 +32,6 @@ from app.sparql.request import (
 
 METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 
-RESULT_OFFERS = (*media.RESULT_FORMATS, *media.RESULT_ALIASES)
-GRAPH_OFFERS = (*media.GRAPH_FORMATS, *media.RDF_ALIASES)
-_FORMAT_NAMES = {
-    "json": media.RESULTS_JSON,
-    "xml": media.RESULTS_XML,
-    "csv": media.RESULTS_CSV,
-    "tsv": media.RESULTS_TSV,
-    "turtle": media.TURTLE,
-    "ttl": media.TURTLE,
-    "nt": media.N_TRIPLES,
-    "ntriples": media.N_TRIPLES,
-    "jsonld": media.JSON_LD,
-    "json-ld": media.JSON_LD,
-    "rdf": media.RDF_XML,
-    "rdfxml": media.RDF_XML,
-}
 _NO_UPDATES = "This address answers queries only; send updates to /sparql/update, with a key."
 _OF_UPDATES = frozenset({"update", "using-graph-uri", "using-named-graph-uri"})
 
@@ -51,7 +42,8 @@ class Query:
 
     `default_graphs` and `named_graphs` are the protocol's dataset, which overrides FROM (§2.1.4);
     both are None when the request states none. `results` and `graphs` are the media type for
-    either kind of result.
+    either kind of result. `download` is the name under which a browser shall save the result; it
+    makes no other query.
     """
 
     text: str
@@ -59,6 +51,7 @@ class Query:
     named_graphs: tuple[str, ...] | None = None
     results: str = media.RESULTS_JSON
     graphs: str = media.TURTLE
+    download: str | None = field(default=None, compare=False)
 
     @property
     def federated(self) -> bool:
@@ -97,41 +90,50 @@ def read_operation(request: Request, *, max_query_bytes: int) -> Operation:
         parameters, text = decoded(request.query_string), None
     if any(name in _OF_UPDATES for name, _ in parameters):
         raise InvalidRequest(_NO_UPDATES, field="update")
-    if text is None:
-        texts = [value for name, value in parameters if name == "query"]
-        if not texts and request.method != "POST":
-            return _describe(request)
-        if len(texts) != 1:
-            raise InvalidRequest(
-                f"The parameter 'query' must be given exactly once, not {len(texts)} times.",
-                field="query",
-            )
-        text = texts[0]
-        if _from_a_person(request, parameters):
-            return Form(text)
+    texts = [value for name, value in parameters if name == "query"]
+    if text is not None:
+        texts.append(text)
+    if not texts and request.method != "POST":
+        return _describe(request, parameters)
+    if len(texts) != 1:
+        raise InvalidRequest(
+            f"A query must be given exactly once, in the parameter 'query' or as the body, not "
+            f"{len(texts)} times.",
+            field="query",
+        )
+    text = texts[0]
+    if _from_a_person(request, parameters):
+        return Form(text)
     return _query(text, parameters, request.accept, max_query_bytes)
 
 
 def _from_a_person(request: Request, parameters: list[tuple[str, str]]) -> bool:
     """Whether a followed link, not a program or the form itself, asks for a query."""
-    named = any(name in {"format", "output"} and value for name, value in parameters)
+    named = named_format(parameters) or download_name(parameters)
     offered = (*RESULT_OFFERS, *GRAPH_OFFERS, media.HTML)
     prefers_page = media.negotiate(request.accept, offered) == media.HTML
     return request.method != "POST" and not named and prefers_page
 
 
 def _posted(request: Request) -> tuple[list[tuple[str, str]], str | None]:
-    kind = media.bare(request.content_type)
+    """All parameters, of the address too, and the text of a query that is the body.
+
+    The recommendation knows no parameters in the address of a form (§2.1.2), but clients send the
+    dataset there: to pass it over would answer another question than was asked.
+    """
+    kind, parameters = media.bare(request.content_type), decoded(request.query_string)
     if kind == FORM_TYPE:
-        return decoded(request.body), None
+        return parameters + decoded(request.body), None
     if kind == QUERY_TYPE:
-        return decoded(request.query_string), utf8_body(request, "query")
+        return parameters, utf8_body(request, "query")
     if kind == UPDATE_TYPE:
         raise InvalidRequest(_NO_UPDATES)
     raise UnsupportedMediaType(kind or None, [QUERY_TYPE, FORM_TYPE])
 
 
-def _describe(request: Request) -> ServiceDescription | Form:
+def _describe(request: Request, parameters: list[tuple[str, str]]) -> ServiceDescription | Form:
+    if named_format(parameters):
+        return ServiceDescription(chosen_formats(parameters, None)[1])
     offered = (media.TURTLE, *media.GRAPH_FORMATS[1:], media.HTML, *media.RDF_ALIASES)
     chosen = media.negotiate(request.accept, offered)
     if chosen is None:
@@ -149,37 +151,12 @@ def _query(
     default = graph_iris(parameters, "default-graph-uri")
     named = graph_iris(parameters, "named-graph-uri")
     stated = bool(default or named)
-    results, graphs = _formats(parameters, accept)
+    results, graphs = chosen_formats(parameters, accept)
     return Query(
         text=text,
         default_graphs=default if stated else None,
         named_graphs=named if stated else None,
         results=results,
         graphs=graphs,
+        download=download_name(parameters),
     )
-
-
-def _formats(parameters: list[tuple[str, str]], accept: str | None) -> tuple[str, str]:
-    wanted = [value for key, value in parameters if key in {"format", "output"} and value]
-    if wanted:
-        media_type = _FORMAT_NAMES.get(wanted[0].lower(), wanted[0].replace(" ", "+").lower())
-        if media_type not in {*RESULT_OFFERS, *GRAPH_OFFERS}:
-            raise InvalidRequest(
-                f"Unknown format {wanted[0]!r}; use one of: {', '.join(_FORMAT_NAMES)}.",
-                field="format",
-            )
-        # The other kind of result falls back to its default: who asks for CSV of a CONSTRUCT
-        # is better served by Turtle than by an error.
-        return (
-            media_type if media_type in RESULT_OFFERS else media.RESULTS_JSON,
-            media_type if media_type in GRAPH_OFFERS else media.TURTLE,
-        )
-    results, graphs = (
-        media.negotiate(accept, RESULT_OFFERS),
-        media.negotiate(accept, GRAPH_OFFERS),
-    )
-    if results is None and graphs is None:
-        raise NotAcceptable([*media.RESULT_FORMATS, *media.GRAPH_FORMATS])
-    # Clients that name the formats of one kind only, such as rdflib's, read the other kind too:
-    # RFC 9110 §12.4.1 lets a server answer as if there were no preference.
-    return results or media.RESULTS_JSON, graphs or media.TURTLE

@@ -1,4 +1,4 @@
-"""The suites are run when a checkout is named: `W3C` for w3c/rdf-tests, `SHACL` for w3c/data-shapes.
+"""The suites run when a checkout is named: `W3C` for w3c/rdf-tests, `SHACL` for w3c/data-shapes.
 
 What fails for a reason stands in expected.toml. It must fail: who mends it takes it out.
 """

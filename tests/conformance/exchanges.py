@@ -32,8 +32,8 @@ class Exchange:
     """One request, and what is promised of its answer.
 
     `statuses` are ranges. `content` is what the body must be: `true` or `false`, or a graph in
-    Turtle, and None if anything is right. `media_types` are those that it may have, or any. `unlike`
-    is an IRI that the only binding of `?o` must not be.
+    Turtle, and None if anything is right. `media_types` are those that it may have, or any.
+    `unlike` is an IRI that the only binding of `?o` must not be.
     """
 
     method: str
@@ -67,7 +67,7 @@ def _from_rdf(manifest: Graph, request: Node) -> Exchange:
 
     def headers(message: Node) -> dict[str, str]:
         listed = manifest.value(message, HT.headers)
-        nodes = [] if listed is None else Collection(manifest, listed)
+        nodes = list(Collection(manifest, listed)) if listed is not None else []
         return {str(text(n, HT.fieldName)).lower(): str(text(n, HT.fieldValue)) for n in nodes}
 
     body, answer = manifest.value(request, HT.body), manifest.value(request, HT.resp)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 from rdflib import RDF, SH, BNode, Graph, Literal, Namespace, URIRef
@@ -19,6 +20,10 @@ _BLANK = "_:"
 _COMPARED = (
     SH.focusNode, SH.resultPath, SH.resultSeverity, SH.sourceConstraintComponent, SH.sourceShape,
     SH.value,
+)  # fmt: skip
+
+_PATHS = (
+    SH.inversePath, SH.alternativePath, SH.zeroOrMorePath, SH.oneOrMorePath, SH.zeroOrOnePath,
 )  # fmt: skip
 
 Results = Counter[tuple[str, ...]]
@@ -59,7 +64,7 @@ def read_shacl_cases(checkout: Path) -> list[ShaclCase]:
 def _included(root: Path, path: Path) -> Iterator[ShaclCase]:
     graph = Graph().parse(path, format="turtle", publicID=path.resolve().as_uri())
     manifest = URIRef(path.resolve().as_uri())
-    for name in sorted(graph.objects(manifest, MF.include)):
+    for name in sorted(graph.objects(manifest, MF.include), key=str):
         yield from _included(root, _path(name))
     entries = graph.value(manifest, MF.entries)
     for node in () if entries is None else Collection(graph, entries):
@@ -104,8 +109,17 @@ def read_report(graph: Graph, report: Node | None = None, *, messages: bool) -> 
     return Report(isinstance(conforms, Literal) and bool(conforms.toPython()), results)
 
 
+def _texts(graph: Graph, result: Node, predicate: Node) -> str:
+    return " ".join(sorted(_text(graph, one) for one in graph.objects(result, predicate)))
+
+
 def _text(graph: Graph, node: Node) -> str:
-    """A term in N-Triples; a blank node by what it says as a path (SHACL §2.3.1), if it is one."""
+    """A term in N-Triples; a blank node by what it says as a path (SHACL §2.3.1), if it is one.
+
+    A decimal is compared as a value: 4.0 is 4.
+    """
+    if isinstance(node, Literal) and isinstance(node.value, Decimal):
+        return f"{node.value.normalize():f}"
     if not isinstance(node, BNode):
         return node.n3()
     if (node, RDF.first, None) in graph:

@@ -7,15 +7,17 @@ from pathlib import Path
 
 import httpx
 import pytest
-from rdflib import RDFS, Namespace, URIRef
+from rdflib import RDF, RDFS, Graph, Namespace, URIRef
 from rdflib.term import Node
 
+from app.rdf import media
 from tests.conformance.manifests import MF, Case
 from tests.conformance.protocols import Conversation
 from tests.conformance.results import ACCEPT, expected_result, isomorphic, same
 from tests.conformance.service import Service, expected_quads
 
 QT = Namespace("http://www.w3.org/2001/sw/DataAccess/tests/test-query#")
+SD = Namespace("http://www.w3.org/ns/sparql-service-description#")
 UT = Namespace("http://www.w3.org/2009/sparql/tests/test-update#")
 
 _FROM = re.compile(r"FROM\s+(?:NAMED\s+)?<([^>:]+)>", re.IGNORECASE)
@@ -94,7 +96,65 @@ def _refused(reply: httpx.Response) -> None:
     assert reply.json()["type"].endswith("/syntax"), reply.text
 
 
+def _describe(case: Case, service: Service) -> None:
+    """The three tests say in their names what must hold."""
+    reply = service.http.get("/sparql", headers={"accept": media.TURTLE})
+    assert reply.status_code == 200
+    graph = Graph().parse(data=reply.text, format="turtle")
+    services = set(graph.subjects(SD.endpoint, URIRef(f"{service.server.url}/sparql")))
+    test = case.name.rpartition("#")[2]
+    if test == "returns-rdf":
+        assert len(graph) > 0
+    elif test == "has-endpoint-triple":
+        assert len(services) == 1
+    elif test == "conforms-to-schema":
+        assert services <= set(graph.subjects(RDF.type, SD.Service))
+        for predicate, kind in _RANGES.items():
+            for one in graph.objects(None, SD[predicate]):
+                assert (one, RDF.type, SD[kind]) in graph, (predicate, one)
+        assert (
+            not {str(term) for term in graph.predicates() if str(term).startswith(str(SD))} - _TERMS
+        )
+    else:
+        pytest.fail(f"No test of this name is known: {case.name}.")
+
+
+_RANGES = {
+    "defaultDataset": "Dataset",
+    "availableGraphs": "GraphCollection",
+    "defaultGraph": "Graph",
+    "namedGraph": "NamedGraph",
+    "graph": "Graph",
+    "extensionFunction": "Function",
+    "extensionAggregate": "Aggregate",
+}
+_TERMS = {
+    str(SD[name])
+    for name in [
+        "endpoint",
+        "feature",
+        "defaultEntailmentRegime",
+        "supportedEntailmentProfile",
+        "entailmentRegime",
+        "defaultSupportedEntailmentProfile",
+        "extensionFunction",
+        "extensionAggregate",
+        "languageExtension",
+        "supportedLanguage",
+        "propertyFeature",
+        "defaultDataset",
+        "availableGraphs",
+        "resultFormat",
+        "inputFormat",
+        "defaultGraph",
+        "namedGraph",
+        "name",
+        "graph",
+    ]
+}
+
 _CHECKS = {
+    "ServiceDescriptionTest": _describe,
     "QueryEvaluationTest": _evaluate_query,
     "CSVResultFormatTest": _evaluate_query,
     "UpdateEvaluationTest": _evaluate_update,

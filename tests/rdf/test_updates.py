@@ -80,7 +80,8 @@ def to(*graphs: str, **more: bool) -> Targets:
         ("BASE <http://e/> CREATE GRAPH <1>; BASE <http://f/> CREATE GRAPH <2>; CREATE GRAPH <3>",
          to("http://e/1", "http://f/2", "http://f/3")),
         # what is passed over changes nothing
-        (f"LOAD SILENT <http://127.0.0.1:9/> INTO GRAPH <{G}>; CLEAR GRAPH <{G}>;LOAD SILENT <x>", to(G)),
+        (f"LOAD SILENT <http://127.0.0.1:9/> INTO GRAPH <{G}>; CLEAR GRAPH <{H}>;LOAD SILENT <x>",
+         to(H)),
         # what is no graph's name
         (f"INSERT DATA {{ <a> <b> 'GRAPH <{G}> {{', \"\"\"}} ; CLEAR ALL\"\"\" }}",
          to(default=True)),

@@ -399,7 +399,7 @@ REQUESTS: dict[str, Row] = {
     "reserved-graph-with-a-fragment": Row("PUT", f"{GRAPH}service%23x", "admin", 400,
                                           "invalid-request", GOOD, RDF),
     "all-graphs": Row("DELETE", "/graphs?default", "admin", 400, "invalid-request"),
-    "graph-without-name": Row("POST", "/graphs", "swift", 400, "invalid-request", GOOD, RDF),
+    "graph-without-name": Row("POST", "/graphs", "swift", 403, "forbidden", GOOD, RDF),
     "graph-that-is-not-there": Row("DELETE", f"{GRAPH}{{unpublished}}", "swift", 404, "not-found"),
     "graph-with-data-of-others": Row(
         "POST", f"{GRAPH}{{own}}", "swift", 403, "not-yours",

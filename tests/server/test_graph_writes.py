@@ -84,14 +84,15 @@ def test_the_statuses_of_the_recommendation(house: Publishing) -> None:
     replaced = write(house, "PUT", path, said(2))
     assert (replaced.status_code, replaced.content) == (204, b"")
     assert len(content(house, path)) == 1
-    assert write(house, "POST", path, said(3)).status_code == 204
+    merged = write(house, "POST", path, said(3))
+    assert (merged.status_code, merged.json()["state"]) == (200, "published")
     assert len(content(house, path)) == 2
     assert write(house, "PUT", path, b"").status_code == 204
     assert house.server.get(path).status_code == 404
 
     assert write(house, "POST", path, said(4)).status_code == 201
     dropped = write(house, "DELETE", path)
-    assert (dropped.status_code, dropped.content) == (204, b"")
+    assert (dropped.status_code, dropped.json()["removed"]) == (200, 1)
     assert house.server.get(path).status_code == 404
 
 
@@ -202,20 +203,65 @@ def test_an_administrator_clears_all_but_what_the_service_says(
     commits = content(plain, graph(RESERVED))
     assert update(plain, text, "admin").status_code == 200
     rows = plain.server.select("SELECT DISTINCT ?g { GRAPH ?g { ?s ?p ?o } }")
-    assert [row["g"] for row in rows] == [RESERVED]
+    assert rows == []
+    named = plain.server.select(f"SELECT DISTINCT ?g FROM NAMED <{RESERVED}> {{ GRAPH ?g {{}} }}")
+    assert [row["g"] for row in named] == [RESERVED]
     assert len(content(plain, graph(RESERVED))) > len(commits)
     if "ALL" in text:
         assert content(plain, "/graphs?default") == set()
     else:
-        assert write(plain, "DELETE", "/graphs?default", key="admin").status_code == 204
+        assert write(plain, "DELETE", "/graphs?default", key="admin").status_code == 200
 
 
 def test_the_default_graph_is_for_administrators(plain: Publishing, house: Publishing) -> None:
     assert write(plain, "PUT", "/graphs?default", said(1)).status_code == 403
     assert write(plain, "PUT", "/graphs?default", said(1), "curator").status_code == 403
+    write(plain, "DELETE", "/graphs?default", key="admin")
+    assert write(plain, "PUT", "/graphs?default", said(1), "admin").status_code == 201
     assert write(plain, "PUT", "/graphs?default", said(1), "admin").status_code == 204
     assert update(plain, "INSERT DATA { <http://a> <http://b> 1 }", "admin").status_code == 200
     assert len(content(plain, "/graphs?default")) == 2
-    assert write(plain, "DELETE", "/graphs?default", key="admin").status_code == 204
+    assert write(plain, "DELETE", "/graphs?default", key="admin").status_code == 200
     union = write(house, "PUT", "/graphs?default", said(1), "admin")
     assert (union.status_code, union.json()["type"]) == (400, f"{PROBLEMS}invalid-request")
+
+
+def test_what_is_posted_without_a_name_has_the_address_that_it_is_given(house: Publishing) -> None:
+    """§5.5 and §4.1; the same for who repeats the request."""
+    key = {"idempotency-key": "new-graph"}
+    made = write(house, "POST", "/graphs", said(1), "admin", **key)
+    assert made.status_code == 201
+    address = made.headers["location"]
+    assert address.startswith(f"{house.server.url}/graphs/")
+    path = address.removeprefix(house.server.url)
+    assert content(house, path) == content(house, graph(address)) != set()
+    again = write(house, "POST", "/graphs", said(1), "admin", **key)
+    assert (again.status_code, again.headers["location"]) == (201, address)
+    other = write(house, "POST", "/graphs/", said(1), "admin")
+    assert (other.status_code, other.headers["location"] != address) == (201, True)
+    assert write(house, "POST", path, said(2), "admin").status_code == 200
+    assert httpx.head(address).status_code == 200
+    assert len(content(house, path)) == 2
+    assert write(house, "DELETE", path, key="admin").status_code == 200
+    assert house.server.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/graphs", "/graphs/swift/new"])
+@pytest.mark.parametrize("key", ["swift", "curator"])
+def test_only_administrators_make_graphs_that_no_dataset_has(
+    house: Publishing, path: str, key: str
+) -> None:
+    assert write(house, "POST", path, said(1), key).status_code == 403
+
+
+def test_load_silent_and_what_is_not_there_fail_without_a_word(plain: Publishing) -> None:
+    """Update §3.1.3 and §3.1.4: nothing is loaded, and what holds nothing can be cleared."""
+    name = "http://example.org/cleared"
+    text = f"LOAD SILENT <http://127.0.0.1:9/> INTO GRAPH <{name}> ; CLEAR GRAPH <{name}> ; "
+    done = update(
+        plain, f"{text} INSERT DATA {{ GRAPH <{name}> {{ <urn:s> <urn:p> 1 }} }}", "admin"
+    )
+    assert done.status_code == 200
+    assert len(content(plain, graph(name))) == 1
+    nothing = update(plain, "", "admin")
+    assert (nothing.status_code, nothing.json()["generation"]) == (200, None)

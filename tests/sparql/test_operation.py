@@ -13,6 +13,7 @@ from app.errors import (
     UnsupportedMediaType,
 )
 from app.rdf import media
+from app.sparql.formats import content_disposition
 from app.sparql.operation import Form, Operation, Query, ServiceDescription, read_operation
 from app.sparql.request import FORM_TYPE, QUERY_TYPE, UPDATE_TYPE, Request
 
@@ -62,7 +63,8 @@ def asked(**parameters: str | list[str]) -> str:
         (get(asked(), method="HEAD"), Query(Q)),
         (form(asked()), Query(Q)),
         (form(asked(), "Application/X-WWW-Form-Urlencoded; charset=UTF-8"), Query(Q)),
-        (form(asked(), string="query=ignored"), Query(Q)),
+        (form(asked(), string=f"default-graph-uri={G}"), Query(Q, (G,), ())),
+        (form(f"default-graph-uri={H}", string=asked(default_graph_uri=G)), Query(Q, (G, H), ())),
         (direct(Q), Query(Q)),
         (direct(Q, content_type="application/sparql-query; charset=utf-8"), Query(Q)),
         (direct(Q, content_type='application/sparql-query; charset="UTF-8"'), Query(Q)),
@@ -97,10 +99,12 @@ def test_a_request_becomes_the_query_that_it_asks_for(request_: Request, expecte
     ("request_", "kind", "words"),
     [
         # exactly one query
-        (get(asked() + "&query=ASK{}"), InvalidRequest, "exactly once, not 2"),
-        (form(""), InvalidRequest, "exactly once, not 0"),
-        (form("default-graph-uri=http://x/"), InvalidRequest, "exactly once, not 0"),
-        (form(asked() + "&" + asked()), InvalidRequest, "exactly once, not 2"),
+        (get(asked() + "&query=ASK{}"), InvalidRequest, "exactly once, .* not 2"),
+        (form(""), InvalidRequest, "exactly once, .* not 0"),
+        (form("default-graph-uri=http://x/"), InvalidRequest, "exactly once, .* not 0"),
+        (form(asked() + "&" + asked()), InvalidRequest, "exactly once, .* not 2"),
+        (form(asked(), string=asked()), InvalidRequest, "exactly once, .* not 2"),
+        (direct(Q, asked()), InvalidRequest, "exactly once, .* not 2"),
         (get("query="), InvalidRequest, "empty"),
         (get("query"), InvalidRequest, "empty"),
         (form("query=+%0A"), InvalidRequest, "empty"),
@@ -195,10 +199,16 @@ def test_each_kind_of_result_is_negotiated_on_its_own(
 @pytest.mark.parametrize(
     ("wanted", "results", "graphs"),
     [
-        ("json", media.RESULTS_JSON, media.TURTLE),
+        ("json", media.RESULTS_JSON, media.JSON_LD),
+        ("srj", media.RESULTS_JSON, media.JSON_LD),
         ("CSV", media.RESULTS_CSV, media.TURTLE),
         ("tsv", media.RESULTS_TSV, media.TURTLE),
-        ("xml", media.RESULTS_XML, media.TURTLE),
+        ("xml", media.RESULTS_XML, media.RDF_XML),
+        ("rdf+xml", media.RESULTS_JSON, media.RDF_XML),
+        ("sparql-results xml", media.RESULTS_XML, media.RDF_XML),
+        ("text/n3", media.RESULTS_JSON, "text/n3"),
+        ("trig", media.RESULTS_JSON, media.TRIG),
+        ("n-quads", media.RESULTS_JSON, media.N_QUADS),
         ("ttl", media.RESULTS_JSON, media.TURTLE),
         ("json-ld", media.RESULTS_JSON, media.JSON_LD),
         ("nt", media.RESULTS_JSON, media.N_TRIPLES),
@@ -208,11 +218,53 @@ def test_each_kind_of_result_is_negotiated_on_its_own(
         ("", media.RESULTS_XML, media.TURTLE),
     ],
 )
-@pytest.mark.parametrize("name", ["format", "output"])
+@pytest.mark.parametrize("name", ["format", "output", "results"])
 def test_format_wins_over_accept(name: str, wanted: str, results: str, graphs: str) -> None:
     accept = "application/sparql-results+xml"
     request = Request("GET", asked(**{name: wanted}).encode(), accept=accept)
     check(request, Query(Q, results=results, graphs=graphs))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "name"),
+    [
+        ("&download", "result"),
+        ("&download=true", "result"),
+        ("&download=0", None),
+        ("&filename=", None),
+        ("&filename=my%20table.csv&download=false", "my table.csv"),
+    ],
+)
+def test_a_result_can_be_asked_for_as_a_file(parameters: str, name: str | None) -> None:
+    found = read(get(asked() + parameters))
+    assert isinstance(found, Query)
+    assert found.download == name
+    assert found == Query(Q)  # what is the same query is evaluated once
+    browser = read(get(asked() + parameters, accept=BROWSER))
+    assert isinstance(browser, Query if name else Form)
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type", "header"),
+    [
+        ("result", media.RESULTS_JSON, 'attachment; filename="result.srj"'),
+        ("my table.CSV", media.RESULTS_CSV, 'attachment; filename="my table.CSV"'),
+        ("a.csv", media.TURTLE, 'attachment; filename="a.csv.ttl"'),
+        ("a", "application/json", 'attachment; filename="a.json"'),
+        ("a", "text/plain", 'attachment; filename="a.nt"'),
+        ('x"; evil=1\r\nSet-Cookie: a', "text/csv",
+         'attachment; filename="x__ evil=1__Set-Cookie_ a.csv"'),
+        ("../../etc/passwd", "text/csv", 'attachment; filename="_.._etc_passwd.csv"'),
+        ("..", "text/csv", 'attachment; filename="result.csv"'),
+        ("Übersicht", "text/csv",
+         "attachment; filename=\"_bersicht.csv\"; filename*=UTF-8''%C3%9Cbersicht.csv"),
+        ("n" * 300, "text/csv", f'attachment; filename="{"n" * 100}.csv"'),
+    ],
+)  # fmt: skip
+def test_the_name_of_a_file_is_no_way_into_the_header(
+    name: str, media_type: str, header: str
+) -> None:
+    assert content_disposition(name, media_type) == header.encode()
 
 
 def test_an_unencoded_plus_in_a_format_is_understood() -> None:
@@ -241,6 +293,12 @@ def test_without_a_query_the_service_is_described(
     method: str, accept: str | None, media_type: str
 ) -> None:
     check(Request(method, b"default-graph-uri=x", accept=accept), ServiceDescription(media_type))
+
+
+@pytest.mark.parametrize("name", ["format", "output", "results"])
+def test_the_description_in_a_named_format(name: str) -> None:
+    check(get(f"{name}=xml", accept=BROWSER), ServiceDescription(media.RDF_XML))
+    refuse(get(f"{name}=pdf"), InvalidRequest, "Unknown format")
 
 
 @pytest.mark.parametrize("accept", [BROWSER, "text/html"])

@@ -82,7 +82,8 @@ def read(request: Request) -> Update:
         (direct(" \n"), Update(" \n", Targets())),
         (direct("BASE <http://x/>"), Update("BASE <http://x/>", Targets())),
         (direct("load silent <file:///x> into graph <http://x/>"), Update(" " * 46, Targets())),
-        (direct("LOAD SILENT\n<x>; CLEAR DEFAULT"), Update(" " * 11 + "\n" + " " * 5 + "CLEAR DEFAULT", DEFAULT)),
+        (direct("LOAD SILENT\n<x>; CLEAR DEFAULT"),
+         Update(" " * 11 + "\n" + " " * 5 + "CLEAR DEFAULT", DEFAULT)),
         # words of federation that are none
         (direct("INSERT DATA { <http://x/> <http://x/SERVICE> 'LOAD' }"),
          Update("INSERT DATA { <http://x/> <http://x/SERVICE> 'LOAD' }", DEFAULT)),

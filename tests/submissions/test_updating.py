@@ -128,6 +128,12 @@ def test_what_changes_in_the_graphs_is_seen(
     assert updated(cage, text, BASE, graphs) == (before, after)
 
 
+@pytest.mark.parametrize("verb", ["CLEAR", "DROP", "CLEAR SILENT"])
+def test_a_graph_that_holds_nothing_can_be_cleared(cage: Cage, verb: str) -> None:
+    """§3.1.3: a store that does not record empty graphs cannot tell them from none."""
+    assert updated(cage, f"{verb} GRAPH <{NEW}>", BASE, [NEW]) == (set(), set())
+
+
 @pytest.mark.parametrize(
     ("text", "kind", "words"),
     [
@@ -135,7 +141,6 @@ def test_what_changes_in_the_graphs_is_seen(
         (f"INSERT {{ GRAPH <{ONE}> {{ ?s ?p ?o }} }} WHERE {{ SERVICE <http://127.0.0.1:1/> "
          "{ ?s ?p ?o } }", FederationRefused, "SERVICE"),
         (f"CREATE GRAPH <{ONE}>", QueryRejected, "already exists"),
-        (f"COPY GRAPH <{NEW}> TO <{ONE}>", QueryRejected, "does not exist"),
         ("INSERTDATA { <http://e/s> <http://e/p> 1 }", SyntaxRejected, "Separate keywords"),
         ("\n\n  INSERT DATA { <http://e/s> 'x' 1 }", SyntaxRejected, "expected"),
         ("INSERT DATA { e:s e:p 1 }", SyntaxRejected, "prefix e: is used without"),
