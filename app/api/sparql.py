@@ -148,7 +148,7 @@ class SparqlApp:
         kept = self._endpoint.kept(query)
         tag = kept.etag if kept else self._endpoint.tag(query) if held else None
         if held and tag and holds(held, tag):
-            await respond(send, 304, [*_caching(tag), *CORS])
+            await respond(send, 304, [*_caching(tag), (b"vary", b"Accept"), *CORS])
         elif kept:
             await send_kept(kept, send, head=method == "HEAD", extra=_caching(tag, method))
         else:
