@@ -51,9 +51,10 @@ data: $(BIN)/.development ## Rebuild ontology lists and seed from the source fil
 docs: $(BIN)/.development ## Write the generated parts of the documentation
 	$(BIN)/python docs/generate.py
 
-bench: $(BIN)/.development ## Measure how long a start takes, and publishing; the first time builds large stores
+bench: $(BIN)/.development ## Measure a start, publishing, and queries beside other servers; the first time builds large stores
 	$(BIN)/python -m bench.start
 	$(BIN)/python -m bench.publish
+	$(BIN)/python -m bench.sparql
 
 soak: $(BIN)/.development ## Kill a server COUNT times while clients publish, on DB=sqlite or postgresql
 	$(BIN)/python -m tests.soak --kills $(COUNT) --database $(DB)
