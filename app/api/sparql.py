@@ -173,7 +173,7 @@ class SparqlApp:
         held = None if method == "POST" else headers.get(b"if-none-match")
         tag = kept.etag if kept else self._endpoint.tag(query) if held else None
         if held and tag and holds(held, tag):
-            await respond(send, 304, [*_caching(tag), *CORS])
+            await respond(send, 304, [*_caching(tag), (b"vary", b"Accept"), *CORS])
         elif kept:
             extra = [*_caching(tag, method), *_as_file(query, kept.media_type)]
             await send_kept(kept, send, head=method == "HEAD", extra=extra)

@@ -160,6 +160,44 @@ def test_lookups_pass_eight_products_and_each_product_ends(checkpoint: Checkpoin
     run(test)
 
 
+@pytest.mark.parametrize("heavy", [1, 2])
+def test_a_long_job_gives_its_light_place_to_one_that_waits(
+    checkpoint: Checkpoint, heavy: int
+) -> None:
+    async def test() -> None:
+        async with pool(checkpoint, light=1, heavy=heavy) as cages:
+            long = Limits(seconds=40, memory_mb=4096, slice_seconds=20)
+            other = asyncio.create_task(ask(cages, PRODUCT, Limits(seconds=40, memory_mb=4096)))
+            await until(lambda: cages.lanes["heavy"].busy == 1)
+            task = asyncio.create_task(ask(cages, PRODUCT, long))
+            await until(lambda: cages.lanes["light"].busy == 1)
+            assert await ask(cages, LOOKUP, Limits(seconds=10, memory_mb=512)) == b"true"
+            lane = cages.lanes["heavy"]  # it goes on there, or begins again when it is its turn
+            assert (lane.busy, lane.waiting, cages.kills) == (heavy, 2 - heavy, 2 - heavy)
+            assert not task.done()
+            for one in (task, other):
+                one.cancel()
+            await asyncio.gather(task, other, return_exceptions=True)
+            assert free(cages)
+
+    run(test)
+
+
+def test_our_own_work_keeps_its_place(checkpoint: Checkpoint) -> None:
+    async def test() -> None:
+        async with pool(checkpoint, light=1) as cages:
+            ours = Limits(seconds=2, memory_mb=4096, slice_seconds=2)
+            task = asyncio.create_task(ask(cages, PRODUCT, ours))
+            await until(lambda: cages.lanes["light"].busy == 1)
+            with pytest.raises(Overloaded):
+                await ask(cages, LOOKUP, Limits(seconds=0.5, memory_mb=512))
+            with pytest.raises(DeadlineExceeded):
+                await task
+            assert free(cages)
+
+    run(test)
+
+
 def test_a_full_line_refuses_with_a_time_to_come_back(checkpoint: Checkpoint) -> None:
     async def test() -> None:
         async with pool(checkpoint, queue=2) as cages:
