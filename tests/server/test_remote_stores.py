@@ -133,7 +133,7 @@ def test_a_long_answer_comes_whole(house: House) -> None:
     until(partial(_shows, house, dataset, 5_000), "the store does not follow")
     for accept in ("application/sparql-results+json", "text/tab-separated-values"):
         got = house.ask(f"SELECT * {{ GRAPH <{dataset}> {{ ?s ?p ?o }} }}", accept)
-        assert sum(1 for _ in parse_results(got.content, format=RESULTS[accept])) == 5_000  # type: ignore[union-attr,arg-type,misc]
+        assert sum(1 for _ in parse_results(got.content, format=RESULTS[accept])) == 5_000  # type: ignore[union-attr,misc]
 
 
 def _shows(house: House, dataset: str, number: int) -> bool:
@@ -258,7 +258,7 @@ def test_a_server_without_the_union_is_refused_with_what_to_do(
     ids=str,
 )
 def test_settings_that_do_not_fit_are_refused(
-    given: dict[str, str], words: str, tmp_path: Path
+    given: dict[str, Any], words: str, tmp_path: Path
 ) -> None:
     refused = lifetec(tmp_path / "var", "check", **{"store": "sparql+http://127.0.0.1:1/", **given})
     assert refused.returncode == 2
