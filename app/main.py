@@ -107,10 +107,11 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     history = History(runner, service.log, profile, context_url)
     examples = read_examples(sorted(settings.seed_dir.glob("queries.ttl")))
     pages = Pages(records, history, profile, settings, examples=examples)
+    evaluator = _evaluator(service, query_limits)
     framework = FastAPI(
         title="LifeTec Graph",
         version="1",
-        lifespan=_lifespan(service),
+        lifespan=_lifespan(service, evaluator),
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
@@ -164,7 +165,7 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     framework.include_router(pages.router)
 
     union = settings.default_graph == "union"
-    endpoint = Endpoint(_evaluator(service, query_limits))
+    endpoint = Endpoint(evaluator)
     sparql = SparqlApp(
         endpoint,
         address=f"{settings.public_url}/sparql",
@@ -247,7 +248,7 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _lifespan(service: Service) -> Any:
+def _lifespan(service: Service, evaluator: Evaluator) -> Any:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with service:
@@ -259,6 +260,8 @@ def _lifespan(service: Service) -> Any:
             finally:
                 if follower:
                     follower.cancel()
+                if isinstance(evaluator, RemoteEvaluator):
+                    await evaluator.close()
 
     return lifespan
 
