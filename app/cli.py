@@ -203,7 +203,7 @@ def check() -> None:
 
 def _findings(settings: Settings, log: Log) -> Iterator[Finding]:
     yield from check_all(log, store_folder(settings), settings.base_iri)
-    if remote := open_remote(settings):
+    if (remote := open_remote(settings)) is not None:
         with closing(remote):
             yield from check_remote(log, remote, settings.base_iri)
 

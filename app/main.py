@@ -134,10 +134,11 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
             settings.service_private,
         )
     )
+    evaluator = _evaluator(service, query_limits)
     framework = FastAPI(
         title="LifeTec Graph",
         version="1",
-        lifespan=_lifespan(service, egress),
+        lifespan=_lifespan(service, egress, evaluator),
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
@@ -192,7 +193,6 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     )
     framework.include_router(history_router(history, profile, settings))
     union = settings.default_graph == "union"
-    evaluator = _evaluator(service, query_limits)
     guard = Guard(
         allowances(settings),
         max_result_bytes=settings.query_result_mb << 20,
@@ -343,7 +343,7 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _lifespan(service: Service, egress: Egress) -> Any:
+def _lifespan(service: Service, egress: Egress, evaluator: Evaluator) -> Any:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with service:
@@ -357,6 +357,8 @@ def _lifespan(service: Service, egress: Egress) -> Any:
                 if follower:
                     follower.cancel()
                 await egress.close()
+                if isinstance(evaluator, RemoteEvaluator):
+                    await evaluator.close()
 
     return lifespan
 

@@ -142,7 +142,7 @@ def _open_node(
         if serving:
             raise
         return None, CheckpointNode(store_folder(settings))
-    if elsewhere := open_remote(settings):
+    if (elsewhere := open_remote(settings)) is not None:
         mirror = Mirror(log, elsewhere, patience_seconds=settings.store_wait_seconds)
     return store, StoreNode(log, store, pool.generations_in_use, mirror)
 

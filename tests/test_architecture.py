@@ -133,7 +133,8 @@ def test_only_the_database_knows_how_it_is_reached() -> None:
 def test_only_main_and_cli_choose_adapters() -> None:
     """Through `app.service`, which puts together the parts that both need."""
     users = imports().find_modules_that_directly_import("app.store.embedded")
-    assert users <= {PUT_TOGETHER, "app.main", "app.cli", "app.store.check"}
+    # The last two take from there only the name of the reserved graph.
+    assert users <= {PUT_TOGETHER, "app.main", "app.cli", "app.store.check", "app.store.remote"}
     assert imports().find_modules_that_directly_import(PUT_TOGETHER) <= {"app.main", *COMMANDS}
 
 

@@ -14,12 +14,13 @@ import pytest
 
 from app.failpoints import FAILPOINTS
 from tests.server.conftest import bare_in
+from tests.server.peers import Peer
 from tests.server.running import RunningServer, environment, lifetec
 
 DATASET = "http://example.org/d"
 MANY = 25_000
 """More than one transaction holds, so that bulk loading is met too."""
-_LOADING = [name for name in FAILPOINTS if not name.startswith("submission.")]
+_LOADING = [name for name in FAILPOINTS if not name.startswith(("submission.", "remote."))]
 """The moments that every change passes; `test_crash_submissions` is about the others."""
 
 
@@ -142,3 +143,32 @@ def test_load_beside_a_running_server_and_one_that_starts_again(
         assert checked.returncode == 0, checked.stdout
         assert "4 commits" in checked.stdout
     assert bool(list(var.glob("*.db*"))) == ("database_url" not in settings)
+
+
+_ELSEWHERE = ["log.appended", "store.marked", *(n for n in FAILPOINTS if n.startswith("remote."))]
+
+
+@pytest.mark.parametrize("failpoint", _ELSEWHERE)
+@pytest.mark.parametrize("peer", ["oxigraph", "virtuoso"])
+def test_a_store_elsewhere_agrees_after_a_kill(
+    peer: str, failpoint: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Whatever reached it, whole or in part, the next start brings the rest."""
+    server: Peer = request.getfixturevalue(peer)
+    server.clear()
+    var, settings = tmp_path / "var", {**bare_in(tmp_path), **server.settings}
+    first = lifetec(var, *LOAD, _file(tmp_path / "a.nt", 0, 10), **settings)
+    assert first.returncode == 0, first.stderr
+    many = 1_000  # several updates
+    file = _file(tmp_path / "b.nt", 5, many)
+    killed = lifetec(var, *LOAD, file, **settings, failpoint=failpoint)
+    assert killed.returncode == -signal.SIGKILL, (killed.returncode, killed.stderr)
+
+    again = lifetec(var, *LOAD, file, **settings)
+    assert again.returncode == 0, again.stderr
+    assert "unchanged" in again.stderr
+    checked = lifetec(var, "check", **settings)
+    assert checked.returncode == 0, checked.stdout
+    assert "ok   remote graphs" in checked.stdout
+    there = server.rows(f"SELECT (COUNT(*) AS ?n) {{ GRAPH <{DATASET}> {{ ?s ?p ?o }} }}")
+    assert there == [{"n": str(many)}]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from app.service import store_folder
 from app.store.check import check_all
 from tests.postgres import Postgres
 from tests.server.conftest import bare_in
+from tests.server.peers import Peer
 from tests.server.running import ROOT, RunningServer, lifetec
 from tests.server.senders import Senders, at_once, count, statements, until
 
@@ -32,6 +34,16 @@ class Nodes:
         self.both = (self.one, self.two)
         self.senders = Senders(self.one.data_dir, settings)
 
+    def seen_everywhere(self, sender: RunningServer, dataset: str, name: str) -> float:
+        """Publish on one; seconds from its answer until the other's /sparql shows it."""
+        other = self.two if sender is self.one else self.one
+        before = count(other, dataset)
+        sent = self.senders.send(sender, "sure", dataset, statements(name, 3), "merge")
+        assert sent.status_code == 201, sent.text
+        told = time.monotonic()
+        until(lambda: count(other, dataset) == before + 3, "the other node does not show it")
+        return time.monotonic() - told
+
     def agree(self) -> None:
         """Both come to show all that is published, and the same."""
         head = self.senders.log.head()
@@ -45,6 +57,9 @@ class Nodes:
             graphs |= {one.detail for one in findings if one.what == "graph"}
         assert len(graphs) == 1
         assert "SHA-256" in graphs.pop()
+
+
+SECONDS_TO_THE_OTHER = 2
 
 
 def _shows(server: RunningServer, generation: int) -> bool:
@@ -198,3 +213,39 @@ def test_nodes_go_on_when_the_database_was_away(nodes: Nodes, postgres: Postgres
     assert sent.status_code == 201, sent.text
     nodes.agree()
     assert count(nodes.two, dataset) == 3
+
+
+def test_a_publication_is_on_the_other_node_within_two_seconds(nodes: Nodes) -> None:
+    dataset = nodes.senders.dataset("sure", "soon")
+    for number, server in enumerate(nodes.both):
+        assert nodes.seen_everywhere(server, dataset, f"soon{number}") < SECONDS_TO_THE_OTHER
+
+
+def test_nodes_share_a_store_elsewhere(postgres: Postgres, oxigraph: Peer, tmp_path: Path) -> None:
+    """Each brings the log there; who queries either, asks the same store."""
+    oxigraph.clear()
+    settings = {**bare_in(tmp_path), "database_url": postgres.new_database(), **oxigraph.settings}
+    nodes = Nodes(tmp_path, settings)
+    with contextlib.closing(nodes.senders):
+        try:
+            at_once([nodes.one.start, nodes.two.start])
+            dataset = nodes.senders.dataset("sure", "soon")
+            for number, server in enumerate(nodes.both):
+                soon = nodes.seen_everywhere(server, dataset, f"soon{number}")
+                assert soon < SECONDS_TO_THE_OTHER
+            data = [statements(f"both{number}", 5) for number in range(6)]
+
+            def send(number: int) -> int:
+                server = nodes.both[number % 2]
+                sent = nodes.senders.send(server, "sure", dataset, data[number], "merge")
+                return sent.status_code
+
+            assert set(at_once([partial(send, number) for number in range(6)])) == {201}
+            nodes.agree()
+            checked = lifetec(nodes.one.data_dir, "check", **settings)
+            assert checked.returncode == 0, checked.stdout
+            assert "ok   remote graphs" in checked.stdout
+            assert [count(server, dataset) for server in nodes.both] == [36, 36]
+        finally:
+            for server in nodes.both:
+                server.stop()
