@@ -13,10 +13,12 @@ from app.errors import AppError, DeadlineExceeded, Overloaded, SyntaxRejected
 from app.sparql.cache import Kept, ResultCache, etag, repeatable
 from app.sparql.endpoint import Endpoint
 from app.sparql.evaluation import Answer
+from app.sparql.guard import Guard
 from app.sparql.operation import Query
 
 ASK = Query("ASK {}")
 TEXT = "text/csv"
+UNGUARDED = Guard(None, max_result_bytes=1 << 20)
 
 
 def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -171,7 +173,7 @@ def test_an_etag_tells_generations_texts_datasets_and_formats_apart() -> None:
 def test_who_asks_the_same_at_once_shares_one_evaluation() -> None:
     async def test() -> None:
         evaluations = Evaluations()
-        endpoint = Endpoint(evaluations, ResultCache(1 << 20))
+        endpoint = Endpoint(evaluations, ResultCache(1 << 20), UNGUARDED)
         asked = together(endpoint, 5)
         await settled()
         evaluations.end(b"result")
@@ -186,7 +188,7 @@ def test_who_asks_the_same_at_once_shares_one_evaluation() -> None:
 def test_a_result_of_an_old_generation_is_not_given_again() -> None:
     async def test() -> None:
         evaluations = Evaluations()
-        endpoint = Endpoint(evaluations, ResultCache(1 << 20))
+        endpoint = Endpoint(evaluations, ResultCache(1 << 20), UNGUARDED)
         evaluations.end(b"old")
         await ask(endpoint)
         evaluations.now = 2
@@ -200,7 +202,7 @@ def test_a_result_of_an_old_generation_is_not_given_again() -> None:
 def test_what_changes_each_time_is_evaluated_each_time() -> None:
     async def test() -> None:
         evaluations = Evaluations()
-        endpoint = Endpoint(evaluations, ResultCache(1 << 20))
+        endpoint = Endpoint(evaluations, ResultCache(1 << 20), UNGUARDED)
         query = Query("SELECT (RAND() AS ?x) {}")
         for result in (b"1", b"2"):
             evaluations.end(result)
@@ -215,7 +217,7 @@ def test_who_follows_a_stream_asks_for_itself() -> None:
     async def test() -> None:
         evaluations = Evaluations()
         evaluations.whole = False
-        endpoint = Endpoint(evaluations, ResultCache(1 << 20))
+        endpoint = Endpoint(evaluations, ResultCache(1 << 20), UNGUARDED)
         asked = together(endpoint, 3)
         await settled()
         assert evaluations.begun == 1
@@ -232,7 +234,7 @@ def test_who_follows_a_stream_asks_for_itself() -> None:
 def test_an_error_of_the_query_is_for_all(error: AppError) -> None:
     async def test() -> None:
         evaluations = Evaluations()
-        endpoint = Endpoint(evaluations, ResultCache(1 << 20))
+        endpoint = Endpoint(evaluations, ResultCache(1 << 20), UNGUARDED)
         asked = together(endpoint, 4)
         await settled()
         evaluations.end(error)
@@ -248,7 +250,7 @@ def test_an_error_of_the_query_is_for_all(error: AppError) -> None:
 def test_an_error_of_the_moment_is_for_one() -> None:
     async def test() -> None:
         evaluations = Evaluations()
-        endpoint = Endpoint(evaluations, ResultCache(1 << 20))
+        endpoint = Endpoint(evaluations, ResultCache(1 << 20), UNGUARDED)
         leader, *followers = together(endpoint, 3)
         await settled()
         evaluations.end(Overloaded(retry_after=1))
@@ -264,7 +266,7 @@ def test_an_error_of_the_moment_is_for_one() -> None:
 def test_the_work_goes_on_until_the_last_one_has_left() -> None:
     async def test() -> None:
         evaluations = Evaluations()
-        endpoint = Endpoint(evaluations, ResultCache(1 << 20))
+        endpoint = Endpoint(evaluations, ResultCache(1 << 20), UNGUARDED)
         leader, first, second = together(endpoint, 3)
         await settled()
         leaving = asyncio.create_task(endpoint.nobody_follows(ASK, leader))
@@ -283,7 +285,7 @@ def test_the_work_goes_on_until_the_last_one_has_left() -> None:
 def test_who_follows_can_leave_at_once_and_gets_it_when_the_leader_is_broken_off() -> None:
     async def test() -> None:
         evaluations = Evaluations()
-        endpoint = Endpoint(evaluations, ResultCache(1 << 20))
+        endpoint = Endpoint(evaluations, ResultCache(1 << 20), UNGUARDED)
         leader, follower = together(endpoint, 2)
         await settled()
         await endpoint.nobody_follows(ASK, follower)
