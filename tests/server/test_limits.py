@@ -66,7 +66,7 @@ def test_eight_products_neither_stall_the_server_nor_outlive_their_deadline(
     lookups: list[float] = []
     assert _timed(limited, LOOKUP)[0] == 200
     with ThreadPoolExecutor(8) as threads, httpx.Client(base_url=limited.url) as client:
-        bombs = [threads.submit(_timed, limited, PRODUCT) for _ in range(8)]
+        bombs = [threads.submit(_timed, limited, f"{PRODUCT} # {n}") for n in range(8)]
         while not all(bomb.done() for bomb in bombs):
             began = time.monotonic()
             assert client.get("/health/live").status_code == 200
@@ -159,7 +159,9 @@ def test_bounded_waiting_line(bare: dict[str, Any], tmp_path: Path) -> None:
     loaded = lifetec(tmp_path / "var", "load", data, "--dataset", "http://e/d", **settings)
     assert loaded.returncode == 0, loaded.stderr
     with RunningServer(tmp_path / "var", **settings) as server, ThreadPoolExecutor(8) as threads:
-        ended = [f.result() for f in [threads.submit(_timed, server, LONG) for _ in range(8)]]
+        ended = [
+            f.result() for f in [threads.submit(_timed, server, f"{LONG} # {n}") for n in range(8)]
+        ]
         refused = [text for status, text, took in ended if status == 503 and took < 2]
         assert refused, ended
         assert all("overloaded" in text and "retry_after" in text for text in refused)
