@@ -87,8 +87,8 @@ class Door:
         form = headers.get("content-type") == "application/x-www-form-urlencoded"
         if form:
             said = parse_qsl(body.decode(), keep_blank_values=True)
-            while any(HELD in value for _, value in said) and not self._released.is_set():
-                await asyncio.sleep(0.01)
+            if any(HELD in value for _, value in said):
+                await asyncio.to_thread(self._released.wait)
             body = urlencode([one for one in said if one[0] != self._drops]).encode()
         async with (
             httpx.AsyncClient(timeout=60) as client,

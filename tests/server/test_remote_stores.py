@@ -193,7 +193,7 @@ def test_publishing_goes_on_while_the_store_is_away(house: House) -> None:
         until(lambda: _store(house)["status"] == "away", "nobody noticed")
         sent = house.senders.send(house.server, "sure", dataset, statements("away", 3))
         assert (sent.status_code, sent.json()["state"]) == (201, "published"), sent.text
-        asked = house.ask("ASK {}")
+        asked = house.ask("ASK { VALUES ?never { 1 } }")
         assert asked.status_code == 503, asked.text
         assert asked.json()["type"].endswith("/store-away")
         assert int(asked.headers["retry-after"]) > 0
