@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 from pyoxigraph import DefaultGraph, NamedNode, Quad, RdfFormat, parse, serialize
 
+from app.accounts import Accounts, Role
 from app.rdf import media
+from app.service import open_database
+from app.settings import Settings
 from tests.conformance.results import Result, Solutions, read_result
 from tests.server.conftest import bare_in
-from tests.server.running import RunningServer, lifetec
+from tests.server.running import RunningServer
 
 SETTINGS: dict[str, Any] = {
     "default_graph": "plain",
@@ -96,9 +99,10 @@ def running(folder: Path) -> Iterator[Service]:
     """A service without data, shapes and ontology; `folder` is empty."""
     settings = {**bare_in(folder), **SETTINGS}
     data = folder / "var"
-    issued = lifetec(data, "key", "issue", "--role", "admin", **settings)
-    assert issued.returncode == 0, issued.stderr
+    of_service = Settings(data_dir=data, **settings)
+    with closing(open_database(of_service)) as database:
+        key = Accounts(database, of_service.base_iri).issue_key(Role.ADMIN).text
     with RunningServer(data, **settings) as server:
-        one = Service(server, issued.stdout.split()[-1])
+        one = Service(server, key)
         with one.http:
             yield one
