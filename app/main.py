@@ -46,6 +46,7 @@ from app.egress import Bounds, Egress
 from app.errors import AppError, InvalidRequest, NotFound
 from app.pages import Pages, read_examples
 from app.pages.discovery import DiscoveryPages, asking
+from app.pages.queries import QueryPages
 from app.profile import Profile, load_profile
 from app.records.caged import CagedRunner
 from app.records.history import History
@@ -216,6 +217,7 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
         asking(endpoint), evaluator.generation, _house(settings), profile, pages.site
     )
     discovery.add_to(framework.router)
+    QueryPages(discovery.queries, asking(endpoint), pages.site).add_to(framework.router)
     sparql = SparqlApp(
         endpoint,
         clients,

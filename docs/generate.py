@@ -97,6 +97,8 @@ ADDRESSES: Mapping[str, str] = {
     "/api/v1/jobs": "Jobs, the newest first; needs a key",
     "/api/v1/jobs/{id}": "One job: as it is, or each change as it happens; see "
     "[docs/jobs.md](docs/jobs.md)",
+    "/queries": "The named queries for people, each with a form for its parameters",
+    "/queries/{name}": "One of them: its text with `?parameter=value`, and links to the results",
     "/api/v1/queries": "Named queries: words, text, parameters of each; see "
     "[docs/sparql.md](docs/sparql.md#named-queries)",
     "/api/v1/queries/{name}": "The result of one, `?parameter=value`, in the formats of `/sparql`",

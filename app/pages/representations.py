@@ -25,6 +25,14 @@ FORMAT_NAMES = {
     "application/rdf+xml": "RDF/XML",
     JSON: "JSON",
 }
+RESULT_FORMATS = (("json", "JSON"), ("csv", "CSV"), ("tsv", "TSV"), ("xml", "XML"))
+GRAPH_RESULT_FORMATS = (
+    ("ttl", "Turtle"),
+    ("jsonld", "JSON-LD"),
+    ("nt", "N-Triples"),
+    ("rdf", "RDF/XML"),
+)
+"""What results of queries are called in `format=`, and for people."""
 VARY = {"Vary": "Accept, Accept-Language", "X-Content-Type-Options": "nosniff"}
 
 

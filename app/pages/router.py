@@ -26,6 +26,8 @@ from app.pages.record_view import RecordView, as_list
 from app.pages.reference import Document, Reference
 from app.pages.representations import (
     FORMAT_NAMES,
+    GRAPH_RESULT_FORMATS,
+    RESULT_FORMATS,
     SUFFIX_OF,
     VARY,
     accepted,
@@ -43,14 +45,6 @@ from app.rdf.terms import DCAT, DCTERMS, SKOS
 from app.settings import Settings
 
 PAGE_SIZE = 25
-
-_RESULT_FORMATS = (("json", "JSON"), ("csv", "CSV"), ("tsv", "TSV"), ("xml", "XML"))
-_RDF_RESULT_FORMATS = (
-    ("ttl", "Turtle"),
-    ("jsonld", "JSON-LD"),
-    ("nt", "N-Triples"),
-    ("rdf", "RDF/XML"),
-)
 
 
 class RecordSource(Protocol):
@@ -461,8 +455,8 @@ class Pages:
             "examples": [(e.key, preferred(e.titles, lang), e.query) for e in self._examples],
             "query": chosen.query if query is None else query,
             "run": query is not None,
-            "formats": _RESULT_FORMATS,
-            "graph_formats": _RDF_RESULT_FORMATS,
+            "formats": RESULT_FORMATS,
+            "graph_formats": GRAPH_RESULT_FORMATS,
             "endpoint": f"{self._site.public_url}/sparql",
             "base_iri": self._profile.base_iri,
             "canonical": f"{self._site.public_url}/sparql",
