@@ -99,6 +99,7 @@ def _evaluator(service: Service, limits: Limits) -> Evaluator:
         service.pool,
         mirror,
         base_iri=settings.base_iri,
+        union=settings.default_graph == "union",
         limits=limits,
         places=settings.store_connections,
         queue=settings.queue,

@@ -39,7 +39,7 @@ def _started(kind: type[Peer]) -> Iterator[Peer]:
 
 @pytest.fixture(scope="session")
 def oxigraph() -> Iterator[Peer]:
-    """An Oxigraph server of this test run, whose default graph is the union of all."""
+    """An Oxigraph server of this test run."""
     yield from _started(OxigraphServer)
 
 

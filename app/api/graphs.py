@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import Sequence
 from urllib.parse import quote
 
 from pyoxigraph import NamedNode
@@ -188,13 +187,12 @@ class GraphStoreApp:
         return GraphWrite(NamedNode(name), "POST", wanted.dry_run)
 
     async def _files(self, request: HttpRequest, wanted: GraphWrite) -> tuple[File, ...]:
+        """What was sent; its base is the graph's own IRI (Graph Store Protocol §4.1, §4.2)."""
         if wanted.method == "DELETE":
             return (File(None, media.N_TRIPLES, b""),)
-        parts: Sequence[File] = [
-            File(part.name, part.media_type, part.data)
-            for part in await read_parts(request, self._max_bytes, "file")
-        ]
-        return tuple(parts)
+        base = wanted.graph.value if wanted.graph else None
+        parts = await read_parts(request, self._max_bytes, "file")
+        return tuple(File(part.name, part.media_type, part.data, base) for part in parts)
 
     def _answer(self, one: Submission, wanted: GraphWrite, existed: bool) -> Response:
         if one.state is not State.PUBLISHED:

@@ -141,6 +141,23 @@ def tokens(text: str) -> Iterator[re.Match[str]]:
             opened.pop()
 
 
+def values_blocks(text: str, name: str) -> Iterator[tuple[int, int]]:
+    """Where the contents of the blocks `VALUES ?name { … }` begin and end.
+
+    Of a text in which not every token is sure, nothing is said.
+    """
+    found = [token for token in tokens(text) if token.lastgroup != "comment"]
+    if any(token.lastgroup == "doubt" for token in found):
+        return
+    for at, token in enumerate(found[:-3]):
+        keyword, variable, opening = (one.group() for one in found[at : at + 3])
+        is_block = keyword.upper() == "VALUES" and variable[1:] == name and opening == "{"
+        if is_block and token.lastgroup == "words" and found[at + 1].lastgroup == "variable":
+            closing = next((one for one in found[at + 3 :] if one.group() == "}"), None)
+            if closing is not None:
+                yield found[at + 2].end(), closing.start()
+
+
 def _unescaped(text: str) -> str:
     def character(match: re.Match[str]) -> str:
         code = int(match.group(1) or match.group(2), 16)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
+from typing import Literal as OneOf
 
-from pyoxigraph import NamedNode, Triple
+from pyoxigraph import BlankNode, Literal, NamedNode, Triple
 
-from app.rdf.terms import Term
+from app.rdf.terms import SH, Term, string, type_
 
-Severity = Literal["violation", "warning", "info"]
+Severity = OneOf["violation", "warning", "info"]
 
 SEVERITIES: Final[tuple[Severity, ...]] = ("violation", "warning", "info")
 """Worst first."""
@@ -57,3 +58,37 @@ class Findings:
 
     results: tuple[Finding, ...]
     standard: Callable[[], Iterable[Triple]]
+
+    def and_also(self, more: Sequence[Finding]) -> Findings:
+        """These and violations that were found otherwise, in one report."""
+        return Findings((*self.results, *more), lambda: self._together(more)) if more else self
+
+    def _together(self, more: Sequence[Finding]) -> Iterator[Triple]:
+        for triple in self.standard():
+            if triple.predicate == SH["conforms"]:
+                yield Triple(triple.subject, triple.predicate, Literal(False))
+                for finding in more:
+                    node = BlankNode()
+                    yield Triple(triple.subject, SH["result"], node)
+                    yield from result_triples(node, finding)
+            else:
+                yield triple
+
+
+def result_triples(node: BlankNode, finding: Finding) -> Iterator[Triple]:
+    """A violation that no shape of the validator found, as a result (SHACL §3.6.2)."""
+    rule = finding.rule
+    yield Triple(node, type_, SH["ValidationResult"])
+    yield Triple(node, SH["resultSeverity"], SH["Violation"])
+    component = SH[f"{rule.component}ConstraintComponent"]
+    yield Triple(node, SH["sourceConstraintComponent"], component)
+    if rule.shape:
+        yield Triple(node, SH["sourceShape"], NamedNode(rule.shape))
+    if not isinstance(finding.focus, Literal):
+        yield Triple(node, SH["focusNode"], finding.focus)
+    if rule.path is not None:
+        yield Triple(node, SH["resultPath"], rule.path)
+    if finding.value is not None:
+        yield Triple(node, SH["value"], finding.value)
+    for language, text in rule.messages.items():
+        yield Triple(node, SH["resultMessage"], string(text, language))

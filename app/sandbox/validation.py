@@ -21,7 +21,14 @@ from app.rdf import media, terms
 from app.rdf.parsing import parse_rdf
 from app.rdf.tokens import used_keywords
 from app.sandbox.batches import evaluate_in_batches
-from app.sandbox.findings import SEVERITIES, Finding, Findings, Rule, Severity
+from app.sandbox.findings import (
+    SEVERITIES,
+    Finding,
+    Findings,
+    Rule,
+    Severity,
+    result_triples,
+)
 
 evaluate_in_batches()
 # rdflib logs a traceback for each malformed literal; the report tells of them instead.
@@ -288,7 +295,7 @@ class _Reader:
         for node in nodes:
             yield Triple(report, terms.SH["result"], node)
         for node, finding in wrong:
-            yield from _standard_malformed(node, finding)
+            yield from result_triples(node, finding)
         seen: set[Node] = set()
         for result in top:
             yield from self._described(result, seen)
@@ -316,21 +323,6 @@ def _malformed(quads: Iterable[Quad]) -> Iterator[Finding]:
             rules[path] = Rule("violation", "", path, _MALFORMED_RULE, _MALFORMED)
         if not isinstance(quad.subject, Triple) and isinstance(value, Literal):
             yield Finding(rules[path], quad.subject, value)
-
-
-def _standard_malformed(node: BlankNode, finding: Finding) -> Iterator[Triple]:
-    yield Triple(node, terms.type_, terms.SH["ValidationResult"])
-    yield Triple(node, terms.SH["resultSeverity"], terms.SH["Violation"])
-    component = terms.SH["DatatypeConstraintComponent"]
-    yield Triple(node, terms.SH["sourceConstraintComponent"], component)
-    if not isinstance(finding.focus, Literal):
-        yield Triple(node, terms.SH["focusNode"], finding.focus)
-    if finding.rule.path is not None:
-        yield Triple(node, terms.SH["resultPath"], finding.rule.path)
-    if finding.value is not None:
-        yield Triple(node, terms.SH["value"], finding.value)
-    for language, text in finding.rule.messages.items():
-        yield Triple(node, terms.SH["resultMessage"], terms.string(text, language))
 
 
 def _mark_repetitions(findings: Iterable[Finding]) -> None:

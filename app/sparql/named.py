@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pyoxigraph import Literal, NamedNode
 
 from app.errors import InvalidRequest
 from app.rdf.terms import RDF, XSD
-from app.rdf.tokens import tokens
+from app.rdf.tokens import values_blocks
 
 FORMAT_PARAMETERS = ("format", "output")
 """What says in which form the result is wanted; no parameter of a query has these names."""
@@ -115,7 +115,7 @@ class NamedQuery:
 
     def defaults(self, parameter: Parameter) -> str:
         """What stands in a parameter's block."""
-        start, end = next(_blocks(self.text, parameter.name))
+        start, end = next(values_blocks(self.text, parameter.name))
         return self.text[start:end].strip()
 
     def bound(self, given: Iterable[tuple[str, str]]) -> str:
@@ -135,7 +135,7 @@ class NamedQuery:
         edits = [
             (start, end, " ".join(map(str, found)))
             for name, found in terms.items()
-            for start, end in _blocks(self.text, name)
+            for start, end in values_blocks(self.text, name)
         ]
         text = self.text
         for start, end, content in sorted(edits, reverse=True):
@@ -148,7 +148,7 @@ def usable(parameters: Iterable[Parameter], text: str) -> list[Parameter]:
     return [
         one
         for one in parameters
-        if one.name not in FORMAT_PARAMETERS and next(_blocks(text, one.name), None)
+        if one.name not in FORMAT_PARAMETERS and next(values_blocks(text, one.name), None)
     ]
 
 
@@ -167,20 +167,3 @@ def _unknown(name: str, known: Sequence[str]) -> InvalidRequest:
     near = next(iter(difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)), None)
     hint = f"did you mean {near!r}?" if near else f"there is {', '.join(known)}."
     return InvalidRequest(f"No parameter {name[:60]!r} here; {hint}", field=name[:60], nearest=near)
-
-
-def _blocks(text: str, name: str) -> Iterator[tuple[int, int]]:
-    """Where the contents of the blocks `VALUES ?name { … }` begin and end.
-
-    Of a text in which not every token is sure, nothing is said.
-    """
-    found = [token for token in tokens(text) if token.lastgroup != "comment"]
-    if any(token.lastgroup == "doubt" for token in found):
-        return
-    for at, token in enumerate(found[:-3]):
-        keyword, variable, opening = (one.group() for one in found[at : at + 3])
-        is_block = keyword.upper() == "VALUES" and variable[1:] == name and opening == "{"
-        if is_block and token.lastgroup == "words" and found[at + 1].lastgroup == "variable":
-            closing = next((one for one in found[at + 3 :] if one.group() == "}"), None)
-            if closing is not None:
-                yield found[at + 2].end(), closing.start()

@@ -18,11 +18,12 @@ from app.errors import (
     SyntaxRejected,
 )
 from app.rdf import media
+from app.rdf.tokens import used_keywords
 from app.sandbox.lanes import Lane
 from app.sandbox.pool import Limits, Pool
 from app.sparql.evaluation import Answer
 from app.sparql.operation import Query
-from app.store.address import Address
+from app.store.address import SHOW_UNION, Address
 
 _HOLD_BYTES: Final = 1 << 16
 _MAX_WORDS: Final = 300
@@ -58,6 +59,7 @@ class RemoteEvaluator:
         shown: Shown,
         *,
         base_iri: str,
+        union: bool,
         limits: Limits,
         places: int,
         queue: int,
@@ -67,6 +69,7 @@ class RemoteEvaluator:
         self._pool = pool
         self._shown = shown
         self._base_iri = base_iri
+        self._union = union
         self._limits = limits
         self._lane = Lane(places, queue)
         self._max_bytes = max_bytes
@@ -123,6 +126,8 @@ class RemoteEvaluator:
         if query.default_graphs is not None:
             form["default-graph-uri"] = list(query.default_graphs)
             form["named-graph-uri"] = list(query.named_graphs or ())
+        elif self._union and not used_keywords(query.text, "FROM"):
+            form |= SHOW_UNION
         if self._is_virtuoso:
             form["timeout"] = str(round(self._limits.seconds * 1000))
         request = self._http.build_request(

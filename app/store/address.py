@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from typing import Final
 
 import httpx
+
+SHOW_UNION: Final = {"union-default-graph": "true"}
+"""Has an Oxigraph server show the union of all graphs where a query states no dataset; there the
+parameter wins over FROM, so a query with FROM must not have it. Other servers pass it over."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from app.log import Commit, Log
 from app.rdf import media
 from app.rdf.diff import from_n_quads
 from app.rdf.terms import DCAT, string
-from app.store.address import Address
+from app.store.address import SHOW_UNION, Address
 from app.store.embedded import reserved_graph
 
 log = logging.getLogger(__name__)
@@ -135,11 +135,11 @@ class RemoteStore:
 
     def _agree_on_default_graph(self) -> None:
         """The marker lies in a named graph, so it shows without a name only in a union."""
-        if self._ask(f"{self._catalog} {DCAT['version']} ?any") != self._union:
+        asked = f"ASK {{ {self._catalog} {DCAT['version']} ?any }}"
+        if self._asked(asked, SHOW_UNION if self._union else None)["boolean"] != self._union:
             raise StoreUnfit(
                 "The store's default graph does not show the named graphs. Have it show the union "
-                "of them (oxigraph serve --union-default-graph; Fuseki: tdb2:unionDefaultGraph), "
-                "or set LIFETEC_DEFAULT_GRAPH=plain."
+                "of them (Fuseki: tdb2:unionDefaultGraph), or set LIFETEC_DEFAULT_GRAPH=plain."
                 if self._union
                 else "The store's default graph shows the named graphs, too. Set that off there, "
                 "or set LIFETEC_DEFAULT_GRAPH=union; Virtuoso knows no other."
@@ -250,10 +250,12 @@ class RemoteStore:
         rows: list[Mapping[str, Mapping[str, str]]] = self._asked(query)["results"]["bindings"]
         return rows
 
-    def _asked(self, query: str) -> dict[str, Any]:
+    def _asked(self, query: str, more: Mapping[str, str] | None = None) -> dict[str, Any]:
         try:
             # A form, since Virtuoso waits for ever for the end of a query that is the body.
-            body = self._posted(self._address.query, {"query": query}, media.RESULTS_JSON)
+            body = self._posted(
+                self._address.query, {"query": query, **(more or {})}, media.RESULTS_JSON
+            )
             answer: dict[str, Any] = json.loads(body)
         except Refused as reason:
             raise StoreAway(f"The store refuses a query: {reason}") from None

@@ -61,15 +61,20 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file as it was sent; its content may be compressed with gzip."""
+    """A file as it was sent; its content may be compressed with gzip.
+
+    Relative IRIs in it are relative to `base`, or, without one, to the service's own.
+    """
 
     name: str | None
     media_type: str
     data: bytes
+    base: str | None = None
 
     def facts(self) -> dict[str, Any]:
         """What a job is told of it."""
-        return {"name": self.name, "media_type": self.media_type, "size": len(self.data)}
+        facts = {"name": self.name, "media_type": self.media_type, "size": len(self.data)}
+        return facts if self.base is None else {**facts, "base": self.base}
 
 
 @dataclass(frozen=True, slots=True)

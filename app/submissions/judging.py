@@ -13,6 +13,7 @@ from app.profile import Profile, load_profile
 from app.rdf.terms import SKOS, Subject, type_
 from app.sandbox.findings import Finding, Findings
 from app.sandbox.worker import Cage
+from app.submissions.executables import faults
 from app.submissions.explaining import Explainer
 from app.submissions.lines import Source
 from app.submissions.report import Json, empty_report, grouped
@@ -49,14 +50,15 @@ def judged(
 
 
 def findings(args: Mapping[str, Any], data: Collection[Quad], look_up: Lookup) -> Findings | None:
-    """What the shapes find; None without shapes."""
+    """What the shapes find, and what they cannot say of named queries; None without shapes."""
     if not args["shapes"]:
         return None
     # pySHACL takes most of a second to import and patches rdflib: only where it is needed.
     from app.sandbox import validation  # noqa: PLC0415
 
     shapes = validation.shapes_graph(Path(file) for file in args["shapes"])
-    return validation.validate(shapes, data, _context(data, look_up))
+    found = validation.validate(shapes, data, _context(data, look_up))
+    return found.and_also(faults(data, look_up, args["base_iri"]))
 
 
 def exact_findings(source: Source, data: Collection[Quad], args: Mapping[str, Any]) -> Findings:

@@ -42,11 +42,12 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One submitted text: its name, its media type and its unpacked bytes."""
+    """One submitted text: its name, its media type, its unpacked bytes, and a base of its own."""
 
     name: str | None
     media_type: str
     text: bytes
+    base: str | None = None
 
 
 def first_lines(sources: list[Source], iris: set[str], base_iri: str) -> dict[str, tuple[int, int]]:
@@ -56,7 +57,7 @@ def first_lines(sources: list[Source], iris: set[str], base_iri: str) -> dict[st
         missing = iris - found.keys()
         if not missing or len(source.text) > MAX_BYTES:
             continue
-        for iri, offset in _offsets(source, missing, base_iri):
+        for iri, offset in _offsets(source, missing, source.base or base_iri):
             if iri not in found:
                 found[iri] = number, source.text.count(b"\n", 0, offset) + 1
     return found

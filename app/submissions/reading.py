@@ -16,13 +16,14 @@ from app.submissions.lines import Source
 def sources(files: Iterable[Mapping[str, Any]], body: bytes, max_bytes: int) -> list[Source]:
     """The files in `body`, one after the other, unpacked.
 
-    Of each is said its `name` (or None), `media_type` and `size`; `max_bytes` is for all together.
+    Of each is said its `name` (or None), `media_type` and `size`, and its `base` if that is not the
+    service's; `max_bytes` is for all together.
     """
     found, at = [], 0
     for file in files:
         text = unpacked(body[at : at + file["size"]], max_bytes)
         at, max_bytes = at + file["size"], max_bytes - len(text)
-        found.append(Source(file["name"], file["media_type"], text))
+        found.append(Source(file["name"], file["media_type"], text, file.get("base")))
     return found
 
 
@@ -47,7 +48,7 @@ def _parsed(source: Source, base_iri: str, *, as_written: bool) -> Iterator[Quad
     return parse_rdf(
         source.text,
         source.media_type,
-        base_iri=base_iri,
+        base_iri=source.base or base_iri,
         max_bytes=len(source.text),  # it is unpacked, and was counted then
         as_written=as_written,
     )

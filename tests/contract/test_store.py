@@ -292,6 +292,7 @@ def typed(text: str, datatype: str) -> Literal:
         (typed("1.0E10", "double"), "1e+10"),
         (typed("P1Y", "duration"), "12"),
         (typed("-0044-03-15", "date"), "-044-03-15"),
+        (typed("9223372036854775808", "integer"), "-9223372036854775808"),
     ],
     ids=str,
 )
@@ -310,7 +311,7 @@ def test_what_virtuoso_writes_otherwise(
     [
         typed("12:00:00", "time"),
         typed("PT5S", "dayTimeDuration"),
-        typed("9" * 23, "integer"),
+        typed("18446744073709551616", "integer"),
         typed("x", "integer"),
     ],
     ids=str,

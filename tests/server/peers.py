@@ -126,7 +126,7 @@ class OxigraphServer(Peer):
     name = "oxigraph"
     missing = "The program oxigraph is not installed: pip install oxigraph"
 
-    def __init__(self, *, union: bool = True) -> None:
+    def __init__(self, *, union: bool = False) -> None:
         super().__init__()
         self._options = ["--union-default-graph"] if union else []
 

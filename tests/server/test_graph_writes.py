@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
 import httpx
 import pytest
@@ -94,6 +95,45 @@ def test_the_statuses_of_the_recommendation(house: Publishing) -> None:
     dropped = write(house, "DELETE", path)
     assert (dropped.status_code, dropped.json()["removed"]) == (200, 1)
     assert house.server.get(path).status_code == 404
+
+
+RELATIVE = {
+    "text/turtle": f"<{BASE}id/organisation/swift-1> <urn:p:p> <#a>, <sibling>, <../up>, <> .",
+    "application/rdf+xml": (
+        '<r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:u="urn:p:">'
+        f'<r:Description r:about="{BASE}id/organisation/swift-1">'
+        + "".join(f'<u:p r:resource="{one}"/>' for one in ("#a", "sibling", "../up", ""))
+        + "</r:Description></r:RDF>"
+    ),
+    "application/ld+json": json.dumps(
+        {
+            "@id": f"{BASE}id/organisation/swift-1",
+            "urn:p:p": [{"@id": one} for one in ("#a", "sibling", "../up", "")],
+        }
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", RELATIVE)
+def test_relative_iris_are_relative_to_the_graph(kind: str, house: Publishing) -> None:
+    """Graph Store Protocol §4.1, RFC 3986 §5.1; at /api/v1/submissions to the service."""
+
+    def objects(base: str) -> set[str]:
+        rest = f"<{BASE}id/organisation/swift-1> <urn:p:p>"
+        return {f"{rest} <{urljoin(base, one)}>" for one in ("#a", "sibling", "../up", "")}
+
+    name = house.dataset("swift")
+    text, path = RELATIVE[kind].encode(), graph(name)
+    iri = f"{BASE}graph/{name}"
+    for method, status in (("PUT", 201), ("POST", 200)):
+        sent = write(house, method, path, text, **{"content-type": kind})
+        assert sent.status_code == status, sent.text
+        assert content(house, path) == objects(iri)
+    sent = write(
+        house, "POST", f"/api/v1/submissions?dataset={iri}", text, **{"content-type": kind}
+    )
+    assert sent.status_code == 201, sent.text
+    assert content(house, path) == objects(BASE)
 
 
 def test_who_needs_review_is_told_where_to_look(house: Publishing) -> None:

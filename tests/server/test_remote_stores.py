@@ -15,7 +15,7 @@ from pyoxigraph import Literal, QueryBoolean, QueryResultsFormat, RdfFormat, par
 from pyoxigraph import parse_query_results as parse_results
 
 from tests.server.conftest import bare_in
-from tests.server.peers import OxigraphServer, Peer
+from tests.server.peers import Peer
 from tests.server.running import RunningServer, lifetec
 from tests.server.senders import Senders, count, statements, until
 
@@ -145,9 +145,11 @@ def test_the_datasets_of_the_protocol_and_of_the_query_are_passed_on(
 ) -> None:
     by_protocol = {"default-graph-uri": dataset}
     assert _counted(house.ask("SELECT (COUNT(*) AS ?n) { ?s ?p ?o }", **by_protocol)) == 20
-    named = house.ask(f"SELECT (COUNT(*) AS ?n) FROM <{dataset}> {{ ?s ?p ?o }}")
-    # With --union-default-graph an Oxigraph server lets the union win over FROM.
-    assert (_counted(named) == 20) == (house.peer.name != "oxigraph")
+    assert _counted(house.ask(f"SELECT (COUNT(*) AS ?n) FROM <{dataset}> {{ ?s ?p ?o }}")) == 20
+    other = f"SELECT (COUNT(*) AS ?n) FROM NAMED <{dataset}> {{ ?s ?p ?o }}"
+    assert _counted(house.ask(other)) == 0
+    everything = _counted(house.ask("SELECT (COUNT(*) AS ?n) { ?s ?p ?o }"))
+    assert everything > 20
 
 
 def _counted(answer: httpx.Response) -> int:
@@ -191,7 +193,7 @@ def test_publishing_goes_on_while_the_store_is_away(house: House) -> None:
         until(lambda: _store(house)["status"] == "away", "nobody noticed")
         sent = house.senders.send(house.server, "sure", dataset, statements("away", 3))
         assert (sent.status_code, sent.json()["state"]) == (201, "published"), sent.text
-        asked = house.ask("ASK {}")
+        asked = house.ask("ASK { VALUES ?never { 1 } }")
         assert asked.status_code == 503, asked.text
         assert asked.json()["type"].endswith("/store-away")
         assert int(asked.headers["retry-after"]) > 0
@@ -223,26 +225,10 @@ def test_what_somebody_changed_there_is_found_and_mended(house: House, dataset: 
     assert count(house.server, dataset) == 20
 
 
-def test_a_default_graph_that_is_another_is_refused_at_the_start(house: House) -> None:
-    plain = {**house.settings, "default_graph": "plain"}
-    refused = lifetec(house.server.data_dir.parent / "plain", "serve", **plain)
-    assert refused.returncode == 1
+def test_a_store_of_another_service_is_refused_at_the_start(house: House, dataset: str) -> None:
     copy = lifetec(house.server.data_dir.parent / "other", "serve", **house.settings)
     assert copy.returncode == 1
     assert "another service writes there" in copy.stderr
-
-
-def test_a_server_without_the_union_is_refused_with_what_to_do(
-    tmp_path: Path, bare: dict[str, Any]
-) -> None:
-    with OxigraphServer(union=False) as plain:
-        file = tmp_path / "a.nt"
-        file.write_bytes(statements("a", 1))
-        words = ("load", "--dataset", "urn:d", file)
-        lifetec(tmp_path / "var", *words, **bare, **plain.settings)
-        refused = lifetec(tmp_path / "var", "serve", **bare, **plain.settings, port=0)
-        assert refused.returncode == 1
-        assert "--union-default-graph" in refused.stderr
 
 
 @pytest.mark.parametrize(

@@ -194,6 +194,55 @@ def test_a_result_says_entity_type_field_line_and_remedy(server: RunningServer) 
     assert (report["shapes"], report["statements"], report["language"]) == ("service", 5, "en")
 
 
+def _query(text: str, parameter: str = "day") -> bytes:
+    return f"""{PREFIXES}@prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .
+<id/query/demo-q> a sh:SPARQLExecutable ; rdfs:comment "What?"@en ; sh:select \"\"\"{text}\"\"\" ;
+  sh:parameter <id/query/demo-q#p> .
+<id/query/demo-q#p> sh:name "{parameter}" ; sh:datatype xsd:integer .
+""".encode()
+
+
+_WITH_BLOCK = "SELECT * { VALUES ?day { 1 } ?s ?p ?day }"
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (_query("SELECT * {\n  VALUES ?day { 1 }\n  ?s ?p ; }"), "(line 3, column"),
+        (_query("SELECT * { VALUES ?day { 1 } ?s no:where ?o }"), "The prefix no: is used without"),
+        (_query("SELECT * { ?s ?p ?day }"), "VALUES ?day { … }"),
+        (_query("SELECT * { # VALUES ?day { 1 }\n ?s ?p ?day }"), "VALUES ?day { … }"),
+        (_query(_WITH_BLOCK.replace("day", "format"), "format"), "format and output are taken"),
+        (_query(_WITH_BLOCK), None),
+    ],
+)
+def test_a_query_that_could_not_be_asked_by_its_name_is_refused(
+    data: bytes, message: str | None, server: RunningServer
+) -> None:
+    report = post(server, data).json()
+    assert report["conforms"] == (message is None), report
+    standard = post(server, data, accept="text/turtle")
+    results = list(parse(standard.content, format=RdfFormat.TURTLE))
+    assert len([q for q in results if q.predicate == SH["result"]]) == (message is not None)
+    said = [q.object.value for q in results if q.predicate == SH["resultMessage"]]
+    if message:
+        (group,) = report["groups"]
+        assert message in group["message"]
+        assert group["results"][0]["line"] > FIRST_LINE
+        assert any(message in one for one in said)
+
+
+def test_a_query_that_does_not_parse_is_not_published(tmp_path: Path) -> None:
+    file = tmp_path / "q.ttl"
+    settings: dict[str, Any] = {"seed_dir": tmp_path / "none", "ontology_dir": tmp_path / "none"}
+    (tmp_path / "none").mkdir()
+    for dataset, text in (("bad", "SELECT * { ?s ?p "), ("good", _WITH_BLOCK)):
+        file.write_bytes(_query(text))
+        done = lifetec(tmp_path / "var", "load", "--dataset", f"urn:{dataset}", file, **settings)
+        assert (done.returncode == 0) == (dataset == "good"), done.stderr
+        assert ("line 1, column" in done.stdout + done.stderr) == (dataset == "bad")
+
+
 @pytest.mark.parametrize("lang", ["en", "nl", "de", "fr"])
 def test_texts_are_in_the_asked_language(lang: str, server: RunningServer) -> None:
     words = {"en": "Write 9", "nl": "Schrijf 9", "de": "Schreiben Sie 9", "fr": "Écrivez 9"}
