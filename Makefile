@@ -34,8 +34,8 @@ CLIENTS := tests/clients/node_modules/.package-lock.json
 $(CLIENTS): tests/clients/package-lock.json
 	@if command -v npm >/dev/null; then cd tests/clients && npm ci --silent; else echo "npm is not installed: the tests with Comunica are skipped"; fi
 
-test: $(BIN)/.development $(CLIENTS) ## Run all tests
-	$(BIN)/python -m pytest $(ARGS)
+test: $(BIN)/.development $(CLIENTS) ## Run all tests on all cores, or those of ARGS in one process
+	$(BIN)/python -m pytest $(or $(ARGS),-n auto --dist loadfile)
 
 check: $(BIN)/.development ## Lint, formatting, types
 	$(BIN)/ruff check .

@@ -15,15 +15,14 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from limits import parse
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.answering import Answering, query_limits
 from app.api.accounts import accounts_router, describe_accounts
-from app.api.clients import Clients
 from app.api.graphs import GraphStoreApp
 from app.api.history import history_router
 from app.api.history_openapi import describe_history
@@ -42,7 +41,6 @@ from app.api.update import UpdateApp
 from app.api.validate import validate_router
 from app.api.validate_openapi import describe_validate
 from app.catalog.house import House
-from app.egress import Bounds, Egress
 from app.errors import AppError, InvalidRequest, NotFound
 from app.pages import Pages, read_examples
 from app.pages.discovery import DiscoveryPages, asking
@@ -51,16 +49,9 @@ from app.profile import Profile, load_profile
 from app.records.caged import CagedRunner
 from app.records.history import History
 from app.records.service import Records
-from app.sandbox.pool import Limits
-from app.service import Service, remote_address
-from app.settings import Settings, endpoints, networks
-from app.sparql.cache import ResultCache
-from app.sparql.endpoint import Endpoint
-from app.sparql.evaluation import CagedEvaluator, Evaluator
-from app.sparql.federation import FederatedEvaluator
-from app.sparql.guard import Allowance, Guard, Quota
+from app.service import Service
+from app.settings import Settings, networks
 from app.sparql.named import NamedQuery
-from app.sparql.remote import RemoteEvaluator
 from app.store.embedded import reserved_graph
 from app.store.node import StoreNode
 
@@ -118,28 +109,20 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     """
     profile = load_profile(settings.ontology_dir, settings.shapes_dir, settings.base_iri)
     service = service or Service(settings, serving=True)
-    query_limits = Limits(settings.query_seconds, settings.query_memory_mb)
+    limits = query_limits(settings)
     # Our own bounded code: a worker that has just read the profile and sorted the names must stay.
-    record_limits = replace(query_limits, slice_seconds=query_limits.seconds)
+    record_limits = replace(limits, slice_seconds=limits.seconds)
     runner = CagedRunner(service.pool, record_limits, lambda: service.checkpoint().generation)
     context_url = f"{settings.public_url}/context.jsonld"
     records = Records(runner, profile, context_url)
     history = History(runner, service.log, profile, context_url)
     examples = read_examples(sorted(settings.seed_dir.glob("queries.ttl")))
     pages = Pages(records, history, profile, settings, examples=examples)
-    egress = Egress(
-        Bounds(
-            settings.service_seconds,
-            settings.service_kb << 10,
-            settings.service_at_once,
-            settings.service_private,
-        )
-    )
-    evaluator = _evaluator(service, query_limits)
+    answering = Answering(settings, service)
     framework = FastAPI(
         title="LifeTec Graph",
         version="1",
-        lifespan=_lifespan(service, egress, evaluator),
+        lifespan=_lifespan(service, answering),
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
@@ -163,10 +146,8 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
         ],
     )
     _add_health(framework, service)
-    cache = ResultCache(settings.cache_mb << 20)
-    metrics = Metrics(service.pool, cache=cache)
     framework.include_router(
-        metrics_router(metrics, lambda: service.checkpoint().generation, service.log.head)
+        metrics_router(answering.metrics, lambda: service.checkpoint().generation, service.log.head)
     )
     framework.include_router(accounts_router(service.accounts, settings.public_url))
     framework.include_router(jobs_router(service.jobs, service.accounts, problem_types))
@@ -194,33 +175,18 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     )
     framework.include_router(history_router(history, profile, settings))
     union = settings.default_graph == "union"
-    guard = Guard(
-        allowances(settings),
-        max_result_bytes=settings.query_result_mb << 20,
-        told=metrics.told,
-    )
-    clients = Clients(service.accounts, guard, trusted=networks(settings.trusted_proxies))
-    endpoint = Endpoint(
-        FederatedEvaluator(
-            evaluator,
-            service.pool,
-            egress.select,
-            endpoints=endpoints(settings.service_endpoints),
-            base_iri=settings.base_iri,
-            limits=query_limits,
-            max_rows=settings.service_rows,
-        ),
-        cache,
-        guard,
-    )
     discovery = DiscoveryPages(
-        asking(endpoint), evaluator.generation, _house(settings), profile, pages.site
+        asking(answering.endpoint),
+        answering.evaluator.generation,
+        _house(settings),
+        profile,
+        pages.site,
     )
     discovery.add_to(framework.router)
     QueryPages(discovery.queries, asking(endpoint), pages.site).add_to(framework.router)
     sparql = SparqlApp(
-        endpoint,
-        clients,
+        answering.endpoint,
+        answering.clients,
         address=f"{settings.public_url}/sparql",
         problems=problems,
         union=union,
@@ -236,8 +202,8 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     _add_openapi(framework, profile, discovery.queries)
     framework.include_router(pages.router)
     graphs = GraphStoreApp(
-        endpoint,
-        clients,
+        answering.endpoint,
+        answering.clients,
         service.log,
         door,
         address=f"{settings.public_url}/graphs",
@@ -255,25 +221,7 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
         "/sparql/update": update,
         "/graphs": graphs,
     }
-    return Front(framework, raw, problems, metrics, service.jobs.hang_up)
-
-
-def allowances(settings: Settings) -> tuple[Allowance, Allowance] | None:
-    """What clients without and with a key may have; None where nobody is counted."""
-    if not settings.rate_limits:
-        return None
-    rate = parse(settings.query_rate)
-    anonymous = Allowance(
-        Quota(rate.amount, rate.get_expiry()),
-        Quota(settings.query_budget, 60),
-        settings.query_at_once,
-    )
-    keyed = replace(
-        anonymous,
-        queries=anonymous.queries.times(settings.key_factor),
-        seconds=anonymous.seconds.times(settings.key_factor),
-    )
-    return anonymous, keyed
+    return Front(framework, raw, problems, answering.metrics, service.jobs.hang_up)
 
 
 def _house(settings: Settings) -> House:
@@ -283,30 +231,6 @@ def _house(settings: Settings) -> House:
         publisher=settings.publisher,
         contact=settings.contact,
         countries=tuple(filter(None, settings.countries.split(","))),
-    )
-
-
-def _evaluator(service: Service, limits: Limits) -> Evaluator:
-    """Public queries go to the store elsewhere, where there is one; else to the cage."""
-    settings = service.settings
-    address, mirror = remote_address(settings), service.mirror
-    if address is None or mirror is None:
-        return CagedEvaluator(
-            service.pool,
-            base_iri=settings.base_iri,
-            union=settings.default_graph == "union",
-            limits=limits,
-        )
-    return RemoteEvaluator(
-        address,
-        service.pool,
-        mirror,
-        base_iri=settings.base_iri,
-        union=settings.default_graph == "union",
-        limits=limits,
-        places=settings.store_connections,
-        queue=settings.queue,
-        max_bytes=settings.query_result_mb << 20,
     )
 
 
@@ -346,7 +270,7 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _lifespan(service: Service, egress: Egress, evaluator: Evaluator) -> Any:
+def _lifespan(service: Service, answering: Answering) -> Any:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with service:
@@ -359,9 +283,7 @@ def _lifespan(service: Service, egress: Egress, evaluator: Evaluator) -> Any:
             finally:
                 if follower:
                     follower.cancel()
-                await egress.close()
-                if isinstance(evaluator, RemoteEvaluator):
-                    await evaluator.close()
+                await answering.close()
 
     return lifespan
 

@@ -36,7 +36,7 @@ from app.store.embedded import DiskStore
 from bench.generate import BASE, GRAPH, ROOT, concepts, generate, regions
 from tests.server.running import RunningServer
 
-_BUILT = ROOT / "build" / "bench"
+BUILT = ROOT / "build" / "bench"
 _ORGANISATIONS = 1_000
 _CHANGED = 10
 _QUADS_PER_ORGANISATION = 96
@@ -108,13 +108,13 @@ def organisations(dataset: str, *, changed: int = 0) -> bytes:
 
 def built(triples: int) -> Path:
     """The data directory with the seed, and with so many synthetic triples if that is not 0."""
-    folder = _BUILT / f"seed-and-{triples}"
+    folder = BUILT / f"seed-and-{triples}"
     if folder.exists():
         return folder
     unnamed = folder.with_suffix(".tmp")
     shutil.rmtree(unnamed, ignore_errors=True)
     if triples:
-        _copy(built(0), unnamed)
+        copy_folder(built(0), unnamed)
         _add_synthetic(unnamed, triples)
     else:
         unnamed.parent.mkdir(parents=True, exist_ok=True)
@@ -154,7 +154,7 @@ def _parts(file: Path) -> Iterator[list[bytes]]:
             yield part
 
 
-def _copy(folder: Path, to: Path) -> None:
+def copy_folder(folder: Path, to: Path) -> None:
     """Files that are never changed are linked, so that a large store is copied at once."""
 
     def copy(source: str, target: str) -> None:
@@ -168,7 +168,7 @@ def _copy(folder: Path, to: Path) -> None:
 
 def _started(name: str, triples: int, folder: Path, stack: ExitStack) -> Measured:
     var = folder / name
-    _copy(built(triples), var)
+    copy_folder(built(triples), var)
     database = Database(f"sqlite:///{var.resolve() / 'lifetec.db'}")
     stack.callback(database.close)
     accounts = Accounts(database, BASE)
@@ -209,8 +209,8 @@ def main() -> None:
     parser.add_argument("--triples", type=int, default=6_000_000)
     given = parser.parse_args()
     with ExitStack() as stack:
-        _BUILT.mkdir(parents=True, exist_ok=True)
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=_BUILT)))
+        BUILT.mkdir(parents=True, exist_ok=True)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=BUILT)))
         servers = [
             _started("seed", 0, folder, stack),
             _started(f"and {given.triples:,}", given.triples, folder, stack),

@@ -37,7 +37,7 @@ import httpx
 from pyoxigraph import NamedNode, RdfFormat, Store
 
 from bench.generate import ROOT
-from bench.publish import _BUILT, _copy, built
+from bench.publish import BUILT, built, copy_folder
 from bench.systems import Oxigraph, Rdflib, System, Virtuoso
 from tests.server.running import RunningServer
 
@@ -145,8 +145,8 @@ def _workload() -> Mapping[str, str]:
 
 def _compare(triples: int, rounds: int, seconds: int) -> None:
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=_BUILT)))
-        _copy(built(triples), folder / "var")
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=BUILT)))
+        copy_folder(built(triples), folder / "var")
         store = _checkpoint(folder / "var")
         subjects = _subjects(store)
         quads = folder / "data.nq"
@@ -202,7 +202,7 @@ def main() -> None:
     given = parser.parse_args()
     if not shutil.which("wrk"):
         raise SystemExit("wrk is not installed: apt-get install wrk")
-    _BUILT.mkdir(parents=True, exist_ok=True)
+    BUILT.mkdir(parents=True, exist_ok=True)
     for triples in dict.fromkeys((0, given.triples)):
         _compare(triples, given.rounds, given.seconds)
 

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FRAMEWORKS = {"fastapi", "starlette", "uvicorn", "httptools"}
 COMMANDS = {"app.cli", "app.cli_accounts", "app.cli_submit"}
 FRONTS = {
-    "app.api", "app.pages", "app.main", "app.console", "app.remote", "app.egress",
+    "app.api", "app.pages", "app.main", "app.answering", "app.console", "app.remote", "app.egress",
     *COMMANDS, "app.__main__"
 }  # fmt: skip
 PUT_TOGETHER = "app.service"
@@ -118,7 +118,7 @@ def test_only_who_must_calls_others() -> None:
     to_stores = {"app.store.address", "app.store.remote", "app.sparql.remote"}
     callers = {module for module, imported in edges() if imported in clients}
     assert callers == {"app.remote", "app.egress", *to_stores}
-    assert imports().find_modules_that_directly_import("app.egress") == {"app.main"}
+    assert imports().find_modules_that_directly_import("app.egress") == {"app.answering"}
     assert imports().find_modules_that_directly_import("app.remote") == {"app.cli_submit"}
 
 
@@ -135,7 +135,11 @@ def test_only_main_and_cli_choose_adapters() -> None:
     users = imports().find_modules_that_directly_import("app.store.embedded")
     # The last two take from there only the name of the reserved graph.
     assert users <= {PUT_TOGETHER, "app.main", "app.cli", "app.store.check", "app.store.remote"}
-    assert imports().find_modules_that_directly_import(PUT_TOGETHER) <= {"app.main", *COMMANDS}
+    assert imports().find_modules_that_directly_import(PUT_TOGETHER) <= {
+        "app.main",
+        "app.answering",
+        *COMMANDS,
+    }
 
 
 def sources(folder: str = "app") -> Iterator[tuple[str, ast.Module]]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
-from collections.abc import Callable, Iterator
+from collections import Counter as Tally
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -46,20 +48,17 @@ class Metrics:
             **into,
         )
         self._bytes = Counter("lifetec_query_bytes", "Bytes of results made", ("door",), **into)
-        self._requests = Counter(
-            "lifetec_http_requests",
-            "Requests answered, by status",
-            ("status",),
-            **into,
-        )
         self._generation = Gauge("lifetec_generation", "Generation that new queries see", **into)
         self._published = Gauge("lifetec_log_head", "Newest generation in the log", **into)
-        self._own.register(_Now(pool, cache))
+        self._requests: Tally[int] = Tally()
+        self._of_queries = functools.cache(self._queries.labels)
+        self._of_bytes = functools.cache(self._bytes.labels)
+        self._own.register(_Now(pool, cache, self._requests))
 
     def told(self, outcome: Outcome) -> None:
         """Count a query."""
-        self._queries.labels(outcome.reason, outcome.door).observe(outcome.seconds)
-        self._bytes.labels(outcome.door).inc(outcome.bytes)
+        self._of_queries(outcome.reason, outcome.door).observe(outcome.seconds)
+        self._of_bytes(outcome.door).inc(outcome.bytes)
 
     def counting(self, scope: Scope, send: Send) -> Send:
         """`send` of a request, which counts what it is answered with."""
@@ -68,7 +67,7 @@ class Metrics:
 
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._requests.labels(message["status"]).inc()
+                self._requests[message["status"]] += 1
             await send(message)
 
         return counted
@@ -100,14 +99,21 @@ def metrics_router(
 class _Now(Collector):
     """What is looked at when somebody asks."""
 
-    def __init__(self, pool: Pool, cache: Cached | None) -> None:
+    def __init__(self, pool: Pool, cache: Cached | None, requests: Mapping[int, int]) -> None:
         self._pool = pool
         self._cache = cache
+        self._requests = requests
 
     def collect(self) -> Iterator[Metric]:
         """Lanes, workers, memory, cache."""
         yield from self._lanes()
         yield from self._workers()
+        answered = CounterMetricFamily(
+            "lifetec_http_requests", "Requests answered, by status", labels=["status"]
+        )
+        for status, count in self._requests.items():
+            answered.add_metric([str(status)], count)
+        yield answered
         if self._cache is not None:
             yield from _cached(self._cache)
 

@@ -42,6 +42,7 @@ _SPARE = 1
 """Workers ready beyond the free light places, so that the next lookup need not wait for a fork."""
 
 _SPAWN_SECONDS = 60.0
+_RUN = wire.frame(wire.RUN)
 _NICENESS = 10
 _SIGNALS_OF_MEMORY = {-6, -11}  # an allocation that fails aborts; a stack that is full faults
 
@@ -85,13 +86,11 @@ class _Worker:
         """Whether the process runs; cheaper than `Process.is_alive`, and asked before each job."""
         return not self._end.poll(0)
 
-    def send(self, checkpoint: Checkpoint, asked: Mapping[str, Any], body: bytes) -> None:
+    def send(self, checkpoint: Checkpoint, asked: wire.Asked, body: bytes) -> None:
         """Hand over a job."""
         self.generation = checkpoint.generation
-        facts = {"checkpoint": checkpoint.path, "generation": checkpoint.generation, **asked}
-        self.pipe.write(
-            wire.message(wire.JOB, facts) + wire.frames(wire.BODY, body) + wire.frame(wire.RUN)
-        )
+        message = wire.job(checkpoint.path, checkpoint.generation, asked)
+        self.pipe.write(message + wire.frames(wire.BODY, body) + _RUN)
 
     def make_heavy(self) -> None:
         """Let lookups go first; a niceness cannot be taken back, so the worker is retired after."""
@@ -213,7 +212,7 @@ class Pool:
     def job(
         self,
         job: str,
-        args: Mapping[str, Any],
+        args: Mapping[str, Any] | bytes,
         body: bytes = b"",
         *,
         limits: Limits,
@@ -221,9 +220,13 @@ class Pool:
     ) -> contextlib.AbstractAsyncContextManager[Result]:
         """Run a job; leaving the block before its end kills its worker.
 
+        `args` are values of JSON, or that JSON itself if it is at hand.
+
         Raises what the job raises, Overloaded, DeadlineExceeded, MemoryExceeded or WorkerDied.
         """
-        return _Run(self, {"job": job, "args": args}, body, limits, on_progress)
+        encoded = args if isinstance(args, bytes) else wire.encoded(args)
+        asked = wire.Asked(job, encoded, limits.seconds, limits.memory_mb)
+        return _Run(self, asked, body, limits, on_progress)
 
     def _ready(self) -> _Worker | None:
         while self._idle:
@@ -338,7 +341,7 @@ class _Run:
     def __init__(
         self,
         pool: Pool,
-        asked: dict[str, Any],
+        asked: wire.Asked,
         body: bytes,
         limits: Limits,
         on_progress: Callable[[dict[str, Any]], None] | None,
@@ -346,7 +349,7 @@ class _Run:
         self._pool = pool
         self._limits = limits
         self._body = body
-        self._asked = {**asked, "seconds": limits.seconds, "memory_mb": limits.memory_mb}
+        self._asked = asked
         self._on_progress = on_progress
         self._loop = asyncio.get_running_loop()
         self._deadline = self._loop.time() + limits.seconds
@@ -478,7 +481,7 @@ class _Run:
             self._held.append(payload)
             self._held_bytes += len(payload)
         elif kind == wire.HEADER:
-            self._header = json.loads(payload)
+            self._header = wire.value_of(payload)
         elif kind == wire.PROGRESS:
             if self._on_progress:
                 self._on_progress(json.loads(payload))
@@ -492,7 +495,7 @@ class _Run:
             one.used_up = True
             error = self._too_much()
         if type(error) is AppError:
-            log.error("job %s failed: %s", self._asked["job"], error)
+            log.error("job %s failed: %s", self._asked.job, error)
         self._finish()
         raise error
 
@@ -500,7 +503,7 @@ class _Run:
         await asyncio.to_thread(one.process.join, 5)
         code = one.process.exitcode
         one.used_up = True
-        log.warning("worker ended with %s in job %s", code, self._asked["job"])
+        log.warning("worker ended with %s in job %s", code, self._asked.job)
         if code in _SIGNALS_OF_MEMORY:
             return self._too_much()
         if code == -signal.SIGALRM:

@@ -6,13 +6,17 @@ a worker that has been taken over must not be able to run code in the server.
 
 from __future__ import annotations
 
+import functools
 import json
 import struct
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 HEAD: Final = struct.Struct(">BI")
 MAX_PAYLOAD: Final = 1 << 20
 """Bytes in one frame; larger bodies and results travel in several."""
+
+_SMALL: Final = 4_096
+"""Bytes up to which a message is remembered."""
 
 JOB: Final = ord("J")
 """To the worker: what to do (JSON)."""
@@ -47,4 +51,46 @@ def frames(kind: int, payload: bytes) -> bytes:
 
 def message(kind: int, value: Any) -> bytes:
     """A frame with a JSON value."""
-    return frame(kind, json.dumps(value, separators=(",", ":")).encode())
+    return frame(kind, encoded(value))
+
+
+def encoded(value: Any) -> bytes:
+    """JSON."""
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def value_of(payload: bytes) -> Any:
+    """The JSON of a message, which nobody may change: small ones come again with the next job."""
+    return _remembered(payload) if len(payload) <= _SMALL else json.loads(payload)
+
+
+@functools.lru_cache(maxsize=256)
+def _remembered(payload: bytes) -> Any:
+    return json.loads(payload)
+
+
+class Asked(NamedTuple):
+    """What a job is asked, beside its input; `args` is JSON."""
+
+    job: str
+    args: bytes
+    seconds: float
+    memory_mb: int
+
+
+def job(checkpoint: str | None, generation: int, asked: Asked) -> bytes:
+    """The message that begins a job; of most lookups it is the same."""
+    made = _job if len(asked.args) <= _SMALL else _job.__wrapped__
+    return made(checkpoint, generation, asked)
+
+
+@functools.lru_cache(maxsize=256)
+def _job(checkpoint: str | None, generation: int, asked: Asked) -> bytes:
+    facts = {
+        "checkpoint": checkpoint,
+        "generation": generation,
+        "job": asked.job,
+        "seconds": asked.seconds,
+        "memory_mb": asked.memory_mb,
+    }
+    return frame(JOB, encoded(facts)[:-1] + b',"args":' + asked.args + b"}")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import importlib
 import io
-import json
 import socket
 import sys
 from collections.abc import Callable, Mapping
@@ -118,7 +118,7 @@ def _receive(reader: io.BufferedReader) -> tuple[dict[str, Any], bytes]:
     kind, payload = _read(reader)
     if kind != wire.JOB:
         raise EOFError
-    asked: dict[str, Any] = json.loads(payload)
+    asked: dict[str, Any] = wire.value_of(payload)
     parts = []
     while (got := _read(reader))[0] != wire.RUN:
         parts.append(got[1])
@@ -160,6 +160,7 @@ def _work(
     reply.end(end)
 
 
+@functools.cache
 def find_job(name: str) -> Job:
     """The function of a job `room.name`, in `app.<room>.jobs`."""
     room, _, function = name.partition(".")

@@ -1,4 +1,4 @@
-"""Results that are kept for who asks the same, and which queries may share one."""
+"""Results that are kept for who asks the same."""
 
 from __future__ import annotations
 
@@ -7,14 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
-from app.rdf.tokens import used_keywords
 from app.sparql.operation import Query
-
-_CHANGING: Final = ("RAND", "NOW", "UUID", "STRUUID", "SERVICE")
-"""What gives another result each time, or depends on others. BNODE only gives other labels."""
-
-_LONG_TEXT: Final = 8_192
-"""Characters past which a text is not read token by token."""
 
 _LARGEST_SHARE: Final = 16
 _OVERHEAD: Final = 1_024
@@ -40,17 +33,6 @@ def etag(query: Query, generation: int) -> str:
     rest = repr((query.default_graphs, query.named_graphs, query.results, query.graphs))
     text = f"{rest}{query.text}".encode("utf-8", "surrogatepass")
     return f'W/"{generation}-{hashlib.blake2b(text, digest_size=12).hexdigest()}"'
-
-
-def repeatable(query: Query) -> bool:
-    """Whether the generation of the graph alone decides on the result of a query.
-
-    Of a long text, a word that may be one of those functions is enough to deny it.
-    """
-    if len(query.text) <= _LONG_TEXT:
-        return not used_keywords(query.text, *_CHANGING)
-    upper = query.text.upper()
-    return not any(name in upper for name in (*_CHANGING, "\\U"))
 
 
 class ResultCache:

@@ -6,18 +6,19 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from typing import Any, Final
+from types import TracebackType
+from typing import Final
 
 from app.errors import (
     AppError,
     DeadlineExceeded,
     FederationRefused,
     MemoryExceeded,
+    PayloadTooLarge,
     QueryRejected,
     SyntaxRejected,
 )
-from app.sparql.cache import Kept, ResultCache, etag, repeatable
+from app.sparql.cache import Kept, ResultCache, etag
 from app.sparql.evaluation import Answer, Evaluator
 from app.sparql.guard import Client, Guard
 from app.sparql.operation import Query
@@ -32,15 +33,6 @@ _SAME_FOR_ALL: Final = (
     MemoryExceeded,
 )
 """Errors that are the query's, not the client's or the moment's."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A query, whom it counts for, and where it came in."""
-
-    query: Query
-    client: Client | None
-    door: str
 
 
 class Endpoint:
@@ -64,7 +56,7 @@ class Endpoint:
 
     def tag(self, query: Query) -> str | None:
         """What the result's ETag would be now, without evaluating; None if it has none."""
-        return etag(query, self._evaluator.generation()) if repeatable(query) else None
+        return etag(query, self._evaluator.generation()) if query.repeatable else None
 
     def refused(self, error: AppError) -> None:
         """Note a query that was refused before it was read."""
@@ -78,31 +70,20 @@ class Endpoint:
         What is answered from memory, or shared, counts for nobody. Raises RateLimited and what
         `Evaluator.evaluate` raises.
         """
-        asked = _Asked(query, client, door)
         if kept := self.kept(query):
             return contextlib.nullcontext(_answer(kept))
-        if not repeatable(query):
-            return self._evaluated(asked)
-        if flight := self._flights.get(query):
-            return self._following(asked, flight)
-        return _Leading(self, asked)
+        evaluation = _Evaluation(self, query, client, door)
+        if query.repeatable and (flight := self._flights.get(query)):
+            return self._following(evaluation, flight)
+        return evaluation
 
     @contextlib.asynccontextmanager
-    async def _evaluated(self, asked: _Asked) -> AsyncIterator[Answer]:
-        """Every evaluation, and nothing that is answered from memory, goes through here."""
-        async with (
-            self._guard.admitted(asked.client, asked.query, door=asked.door) as visit,
-            self._evaluator.evaluate(asked.query) as answer,
-        ):
-            yield visit.measured(answer)
-
-    @contextlib.asynccontextmanager
-    async def _following(self, asked: _Asked, flight: Flight) -> AsyncIterator[Answer]:
+    async def _following(self, own: _Evaluation, flight: Flight) -> AsyncIterator[Answer]:
         if kept := await flight.follow():
             self.shared += 1
             yield _answer(kept)
             return
-        async with _Leading(self, asked) as answer:
+        async with own as answer:
             yield answer
 
     async def nobody_follows(self, query: Query, leader: asyncio.Task[object] | None) -> None:
@@ -112,38 +93,65 @@ class Endpoint:
             await flight.left_alone()
 
 
-class _Leading:
-    """An evaluation whose result is kept, and shared unless another one is under way.
+class _Evaluation:
+    """What is not answered from memory, as far as the guard admits it.
 
-    A class, since generators would cost a lookup a tenth of its time.
+    The result of a repeatable query is kept, and shared unless another evaluation of it is under
+    way. A class, since generators would cost a lookup a tenth of its time.
     """
 
-    def __init__(self, endpoint: Endpoint, asked: _Asked) -> None:
+    def __init__(self, endpoint: Endpoint, query: Query, client: Client | None, door: str) -> None:
         self._endpoint = endpoint
-        self._query = asked.query
-        self._evaluation = endpoint._evaluated(asked)
+        self._query = query
+        self._client = client
+        self._door = door
         self._flight: Flight | None = None
 
     async def __aenter__(self) -> Answer:
-        flights = self._endpoint._flights
-        if self._query not in flights:
-            self._flight = flights[self._query] = Flight()
-        self._endpoint.cache.misses += 1
+        if not self._query.repeatable:
+            return await self._evaluated()
+        endpoint, query = self._endpoint, self._query
+        if query not in endpoint._flights:
+            self._flight = endpoint._flights[query] = Flight()
+        endpoint.cache.misses += 1
         try:
-            answer = await self._evaluation.__aenter__()
+            answer = await self._evaluated()
         except BaseException as error:
             self._land(error if isinstance(error, _SAME_FOR_ALL) else None)
             raise
-        tag = etag(self._query, answer.generation)
+        tag = etag(query, answer.generation)
         kept = None
         if answer.complete is not None:
             kept = Kept(answer.generation, answer.media_type, answer.complete, tag)
-            self._endpoint.cache.put(self._query, kept)
+            endpoint.cache.put(query, kept)
         self._land(kept)
         return Answer(answer.generation, answer.media_type, answer.complete, answer.chunks, tag)
 
-    async def __aexit__(self, *raised: Any) -> bool | None:
-        return await self._evaluation.__aexit__(*raised)
+    async def _evaluated(self) -> Answer:
+        endpoint = self._endpoint
+        self._visit = endpoint._guard.admitted(self._client, self._query, door=self._door)
+        self._evaluation = endpoint._evaluator.evaluate(self._query)
+        try:
+            answer = await self._evaluation.__aenter__()
+        except BaseException as error:
+            self._visit.end(error)
+            raise
+        try:
+            return self._visit.measured(answer)
+        except PayloadTooLarge as error:
+            await self.__aexit__(type(error), error, error.__traceback__)
+            raise
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        try:
+            return await self._evaluation.__aexit__(kind, error, trace)
+        finally:
+            self._visit.end(error)
 
     def _land(self, outcome: Kept | AppError | None) -> None:
         if self._flight:

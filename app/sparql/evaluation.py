@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 from app.sandbox.pool import Limits, Pool, Result
@@ -49,6 +51,7 @@ class CagedEvaluator:
         self._base_iri = base_iri
         self._union = union
         self._limits = limits
+        self._args = lru_cache(maxsize=64)(self._made)
 
     def generation(self) -> int:
         """See `Evaluator.generation`."""
@@ -56,17 +59,28 @@ class CagedEvaluator:
 
     def evaluate(self, query: Query) -> AbstractAsyncContextManager[Answer]:
         """See `Evaluator.evaluate`."""
-        args = {
-            "base_iri": self._base_iri,
-            "union": self._union and query.default_graphs is None,
-            "default_graphs": query.default_graphs,
-            "named_graphs": query.named_graphs,
-            "reserved": None if self._union else f"{self._base_iri}graph/service",
-            "results": query.results,
-            "graphs": query.graphs,
-        }
+        args = self._args(query.default_graphs, query.named_graphs, query.results, query.graphs)
         job = self._pool.job("sparql.query", args, query.text.encode(), limits=self._limits)
         return _Answering(job)
+
+    def _made(
+        self,
+        default_graphs: tuple[str, ...] | None,
+        named_graphs: tuple[str, ...] | None,
+        results: str,
+        graphs: str,
+    ) -> bytes:
+        """All of a job but the text; most queries have it in common."""
+        args = {
+            "base_iri": self._base_iri,
+            "union": self._union and default_graphs is None,
+            "default_graphs": default_graphs,
+            "named_graphs": named_graphs,
+            "reserved": None if self._union else f"{self._base_iri}graph/service",
+            "results": results,
+            "graphs": graphs,
+        }
+        return json.dumps(args).encode()
 
 
 class _Answering:

@@ -16,6 +16,7 @@ import contextlib
 import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -184,12 +185,13 @@ class FederatedEvaluator:
         """See `Evaluator.generation`."""
         return self._evaluator.generation()
 
-    @contextlib.asynccontextmanager
-    async def evaluate(self, query: Query) -> AsyncIterator[Answer]:
+    def evaluate(self, query: Query) -> AbstractAsyncContextManager[Answer]:
         """See `Evaluator.evaluate`; also raises FederationRefused and ServiceFailed."""
-        if query.federated:
-            query = await self._without_calls(query)
-        async with self._evaluator.evaluate(query) as answer:
+        return self._federated(query) if query.federated else self._evaluator.evaluate(query)
+
+    @contextlib.asynccontextmanager
+    async def _federated(self, query: Query) -> AsyncIterator[Answer]:
+        async with self._evaluator.evaluate(await self._without_calls(query)) as answer:
             yield answer
 
     async def _without_calls(self, query: Query) -> Query:

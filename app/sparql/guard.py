@@ -10,7 +10,6 @@ a name.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import json
 import logging
@@ -179,14 +178,27 @@ class _Account:
 
 
 class Visit:
-    """One query from its admission to its end; `measured` is given its answer."""
+    """One query from its admission to its end; `measured` is given its answer.
 
-    def __init__(self, max_bytes: int, ended: Callable[[Visit, BaseException | None], None]):
+    As a context, what leaves the block as an exception says how the query ended.
+    """
+
+    __slots__ = ("_account", "_began", "_door", "_guard", "_open", "_query", "bytes")
+
+    def __init__(self, guard: Guard, account: _Account | None, query: Query, door: str) -> None:
         self.bytes = 0
         self._began = time.monotonic()
-        self._max_bytes = max_bytes
-        self._ended = ended
+        self._guard = guard
+        self._account = account
+        self._query = query
+        self._door = door
         self._open = True
+
+    def __enter__(self) -> Visit:
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        self.end(error)  # without one, a HEAD is answered without reading the result
 
     @property
     def seconds(self) -> float:
@@ -214,16 +226,19 @@ class Visit:
         self.end()
 
     def _refuse_too_large(self) -> None:
-        if self.bytes > self._max_bytes:
-            raise PayloadTooLarge(
-                f"The result is longer than {self._max_bytes >> 20} MB; add a LIMIT."
-            )
+        most = self._guard.max_result_bytes
+        if self.bytes > most:
+            raise PayloadTooLarge(f"The result is longer than {most >> 20} MB; add a LIMIT.")
 
     def end(self, error: BaseException | None = None) -> None:
         """Settle the account; only the first call counts."""
         if self._open:
             self._open = False
-            self._ended(self, error)
+            if self._account:
+                self._account.leave(self.seconds)
+            self._guard.tell(
+                _outcome(error, self._door, self._query.text, self.seconds, self.bytes)
+            )
 
 
 class Guard:
@@ -242,35 +257,22 @@ class Guard:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._allowances = allowances
-        self._max_result_bytes = max_result_bytes
+        self.max_result_bytes = max_result_bytes
         self._told = told
         self._now = now
         self._accounts: dict[str, _Account] = {}
 
-    @contextlib.asynccontextmanager
-    async def admitted(
-        self, client: Client | None, query: Query, *, door: str = "sparql"
-    ) -> AsyncIterator[Visit]:
-        """A block in which the query may be evaluated; None asks for the service itself.
+    def admitted(self, client: Client | None, query: Query, *, door: str = "sparql") -> Visit:
+        """A visit in which the query may be evaluated; None asks for the service itself.
 
-        Raises RateLimited. What leaves the block as an exception says how the query ended.
+        Raises RateLimited.
         """
-        account: _Account | None = None
-
-        def ended(visit: Visit, error: BaseException | None) -> None:
-            if account:
-                account.leave(visit.seconds)
-            self._tell(_outcome(error, door, query.text, visit.seconds, visit.bytes))
-
-        visit = Visit(self._max_result_bytes, ended)
         try:
-            if client is not None:
-                account = self._enter(client)
-            yield visit
-        except BaseException as error:
-            visit.end(error)
+            account = None if client is None else self._enter(client)
+        except RateLimited as error:
+            self.tell(_outcome(error, door, query.text, 0.0, 0))
             raise
-        visit.end()  # a HEAD is answered without reading the result
+        return Visit(self, account, query, door)
 
     def count(self, client: Client) -> None:
         """Count something that costs no evaluation as a query; raises RateLimited."""
@@ -280,7 +282,7 @@ class Guard:
 
     def refused(self, error: AppError, *, door: str = "sparql") -> None:
         """Note a query that was refused before it was read."""
-        self._tell(_outcome(error, door, None, 0.0, 0))
+        self.tell(_outcome(error, door, None, 0.0, 0))
 
     def fields(self, client: Client) -> dict[str, str]:
         """RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers) of a client."""
@@ -327,7 +329,8 @@ class Guard:
         for name in owed_nothing or resting[: MAX_CLIENTS // 10]:
             del self._accounts[name]
 
-    def _tell(self, outcome: Outcome) -> None:
+    def tell(self, outcome: Outcome) -> None:
+        """Count how a query ended, and log it unless that is ordinary."""
         self._told(outcome)
         if not outcome.ordinary:
             QUERIES.warning(outcome.line())

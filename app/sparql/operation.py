@@ -36,6 +36,11 @@ _NO_UPDATES = "This address answers queries only; send updates to /sparql/update
 _OF_UPDATES = frozenset({"update", "using-graph-uri", "using-named-graph-uri"})
 
 
+_CALLING = ("SERVICE", "LOAD")
+_CHANGING = ("RAND", "NOW", "UUID", "STRUUID")
+"""What gives another result each time. BNODE only gives other labels."""
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """One query operation (§2.1).
@@ -52,11 +57,21 @@ class Query:
     results: str = media.RESULTS_JSON
     graphs: str = media.TURTLE
     download: str | None = field(default=None, compare=False)
+    _uses: frozenset[str] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # Here, since a long request is read in a thread, and what comes after is not.
+        object.__setattr__(self, "_uses", used_keywords(self.text, *_CALLING, *_CHANGING))
 
     @property
     def federated(self) -> bool:
         """Whether it asks others (SERVICE, LOAD); what they say belongs to no generation."""
-        return bool(used_keywords(self.text, "SERVICE", "LOAD"))
+        return not self._uses.isdisjoint(_CALLING)
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the generation of the graph alone decides on its result."""
+        return not self._uses
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ def _loaded_seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if not folder.exists():
             loading = folder.with_name("loading")
             shutil.rmtree(loading, ignore_errors=True)
+            loading.parent.mkdir(exist_ok=True)
             with RunningServer(loading, example="on"):
                 pass
             loading.rename(folder)

@@ -170,8 +170,8 @@ TransactionFile = temporary.trx
 ServerPort = 127.0.0.1:{sql_port}
 DisableUnixSocket = 1
 MaxClientConnections = 20
-NumberOfBuffers = 20000
-MaxDirtyBuffers = 12000
+NumberOfBuffers = {buffers}
+MaxDirtyBuffers = {dirty}
 DirsAllowed = .
 CaseMode = 2
 [HTTPServer]
@@ -186,6 +186,11 @@ ResultSetMaxRows = 10000000
 """
 
 
+def virtuoso_ini(*, port: int, sql_port: int, buffers: int = 20_000) -> str:
+    """A configuration for a folder of its own; a buffer is 8 kB."""
+    return _INI.format(port=port, sql_port=sql_port, buffers=buffers, dirty=buffers * 3 // 4)
+
+
 class Virtuoso(Peer):
     """The server of Debian's package virtuoso-opensource; a user may write, by Digest."""
 
@@ -195,9 +200,8 @@ class Virtuoso(Peer):
     def __init__(self) -> None:
         super().__init__()
         self._sql_port = free_port()
-        (self.folder / "virtuoso.ini").write_text(
-            _INI.format(port=self.port, sql_port=self._sql_port)
-        )
+        ini = virtuoso_ini(port=self.port, sql_port=self._sql_port)
+        (self.folder / "virtuoso.ini").write_text(ini)
 
     @classmethod
     def installed(cls) -> str | None:

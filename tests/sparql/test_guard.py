@@ -60,7 +60,7 @@ def streamed() -> Answer:
 
 
 async def ask(guard: Guard, client: Client | None) -> None:
-    async with guard.admitted(client, QUERY) as visit:
+    with guard.admitted(client, QUERY) as visit:
         visit.measured(whole())
 
 
@@ -120,7 +120,7 @@ def test_seconds_are_owed_and_the_debt_must_be_waited_off() -> None:
 def test_what_a_query_took_is_taken_from_its_client() -> None:
     async def scene() -> None:
         guard, told = guarded(given(seconds=60), Clock())
-        async with guard.admitted(ANN, QUERY) as visit:
+        with guard.admitted(ANN, QUERY) as visit:
             await asyncio.sleep(0.05)
             visit.measured(whole())
             await asyncio.sleep(0.2)  # who reads slowly what is there, costs nothing
@@ -136,7 +136,7 @@ def test_what_a_query_took_is_taken_from_its_client() -> None:
 def test_a_client_has_only_so_many_at_one_time() -> None:
     async def scene() -> None:
         guard, _ = guarded(given(queries=100), Clock())
-        async with guard.admitted(ANN, QUERY), guard.admitted(ANN, QUERY):
+        with guard.admitted(ANN, QUERY), guard.admitted(ANN, QUERY):
             with pytest.raises(RateLimited, match="2 queries of yours") as refused:
                 await ask(guard, ANN)
             assert refused.value.facts["policy"] == "at-once"
@@ -150,7 +150,7 @@ def test_many_clients_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) ->
     async def scene() -> None:
         clock = Clock()
         guard, _ = guarded(given(queries=1), clock)
-        async with guard.admitted(ANN, QUERY):
+        with guard.admitted(ANN, QUERY):
             for n in range(1_000):
                 await ask(guard, Client(str(n)))
             assert len(guard._accounts) <= 50
@@ -179,9 +179,8 @@ def test_a_refused_or_cut_query_is_logged_without_saying_who_or_what(
 ) -> None:
     async def scene() -> list[Outcome]:
         guard, told = guarded(given(), Clock())
-        with pytest.raises(type(raised)):
-            async with guard.admitted(ANN, QUERY):
-                raise raised
+        with pytest.raises(type(raised)), guard.admitted(ANN, QUERY):
+            raise raised
         return told
 
     with caplog.at_level(logging.INFO, QUERIES.name):
@@ -199,14 +198,13 @@ def test_a_refused_or_cut_query_is_logged_without_saying_who_or_what(
 def test_an_answer_that_is_too_long_is_cut_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     async def scene() -> list[Outcome]:
         guard, told = guarded(given(), Clock(), max_bytes=25)
-        async with guard.admitted(ANN, QUERY) as visit:
+        with guard.admitted(ANN, QUERY) as visit:
             answer = visit.measured(streamed())
             with pytest.raises(PayloadTooLarge):
                 _ = [chunk async for chunk in answer.chunks]
-        with pytest.raises(PayloadTooLarge):
-            async with guard.admitted(ANN, QUERY) as visit:
-                visit.measured(whole(b"x" * 26))
-        async with guard.admitted(None, QUERY) as visit:
+        with pytest.raises(PayloadTooLarge), guard.admitted(ANN, QUERY) as visit:
+            visit.measured(whole(b"x" * 26))
+        with guard.admitted(None, QUERY) as visit:
             visit.measured(whole(b"x" * 25))
         return told
 
