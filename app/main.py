@@ -175,15 +175,16 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     )
     framework.include_router(history_router(history, profile, settings))
     union = settings.default_graph == "union"
+    ask = asking(answering.endpoint)
     discovery = DiscoveryPages(
-        asking(answering.endpoint),
+        ask,
         answering.evaluator.generation,
         _house(settings),
         profile,
         pages.site,
     )
     discovery.add_to(framework.router)
-    QueryPages(discovery.queries, asking(endpoint), pages.site).add_to(framework.router)
+    QueryPages(discovery.queries, ask, pages.site).add_to(framework.router)
     sparql = SparqlApp(
         answering.endpoint,
         answering.clients,

@@ -16,11 +16,13 @@ from starlette.responses import JSONResponse, Response
 
 from app.errors import AppError, Gone, InvalidRequest, NotAcceptable, NotFound
 from app.pages import Pages
+from app.pages.queries import QueryPages
 from app.profile import load_profile
 from app.rdf.media import HTML, JSON, negotiate
 from app.records.history import HistoryPage
 from app.records.service import Records
 from app.settings import Settings
+from app.sparql.named import KINDS, NamedQuery, Parameter
 
 HERE = Path(__file__).resolve().parent / "graph"
 BASE = "https://w3id.org/lifetec/"
@@ -95,12 +97,35 @@ class OneChange:
         return HistoryPage(iri, name, 2, [item], 1234 if before is None else None)
 
 
+NAMED = NamedQuery(
+    "things-of-a-day",
+    f"{BASE}query/things-of-a-day",
+    {"en": "What <b> was there?", "fr": "Qu'y avait-il ?"},
+    "PREFIX e: <urn:e:> SELECT * { "
+    'VALUES ?day { "2018-07-01" } VALUES ?what { e:a e:b } ?s ?p ?what }',
+    ("time",),
+    (Parameter("day", KINDS["string"], "the day"), Parameter("what", KINDS["iri"])),
+)
+
+
+async def named() -> tuple[int, dict[str, NamedQuery]]:
+    """One query, as the discovery of a service has them."""
+    return 7, {NAMED.name: NAMED}
+
+
 def make_app(store: ox.Store, settings: Settings) -> FastAPI:
     profile = load_profile(settings.ontology_dir, settings.shapes_dir, settings.base_iri)
     records = Records(InProcess(store), profile, f"{settings.public_url}/context.jsonld")
     source = "https://example.org/source"
     pages = Pages(records, OneChange(records), profile, settings, source_url=source)
     app = FastAPI(openapi_url=None)
+
+    async def ask(text: str) -> tuple[int, bytes]:
+        found = store.query(text)
+        assert isinstance(found, ox.QueryTriples)
+        return 7, found.serialize(format=ox.RdfFormat.N_TRIPLES) or b""
+
+    QueryPages(named, ask, pages.site).add_to(app.router)
     app.include_router(pages.router)
     app.add_route("/sparql", pages.sparql_page)
     for path in ("/openapi.json", "/context.jsonld"):  # other routers answer these

@@ -24,6 +24,8 @@ PAGES = [
     "/concepts/kind/education",
     "/datasets/lifetec/example",
     "/resource?iri=https%3A%2F%2Fforeign.example%2Fthing",
+    "/queries",
+    "/queries/things-of-a-day?what=urn:e:c",
     "/scheme/kind",
     "/organisations/plain/history",
     "/organisations/gone/history",
@@ -368,3 +370,11 @@ async def test_programs_are_led_from_a_history_to_the_api(client: httpx.AsyncCli
     assert reply.headers["location"] == f"/api/v1{ENTITY}/history?before=7"
     reply = await client.get("/resource/history?iri=urn:x&lang=nl", headers=headers)
     assert reply.headers["location"] == "/api/v1/resource/history?iri=urn%3Ax&lang=nl"
+
+
+async def test_a_form_of_a_query_has_an_input_for_each_default(page: Any) -> None:
+    """Whatever prefixes the query writes them with."""
+    found = await page("/queries/things-of-a-day")
+    inputs = [(a["name"], a["value"]) for tag, a in found.elements if tag == "input"]
+    assert inputs == [("day", "2018-07-01"), ("what", "urn:e:a"), ("what", "urn:e:b")]
+    assert "What <b> was there?" in found.text

@@ -40,6 +40,7 @@ def test_every_text_is_used() -> None:
         "history.removed",
         "plural.",
         "problem.",
+        "queries.kind.",
         "try.",
         "months",
     )
