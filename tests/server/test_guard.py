@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -12,14 +13,20 @@ from typing import Any
 import httpx
 import pytest
 
+from app.rdf import media
 from app.sparql.guard import fingerprint
 from tests.server.conftest import bare_in
 from tests.server.running import RunningServer, lifetec
 
 SECONDS = 3
-LOOKUP = "SELECT ?o { <http://example.org/s7> <http://example.org/p> ?o }"
 LONG = "SELECT (COUNT(*) AS ?n) {?a ?b ?c. ?d ?e ?f. ?g ?h ?i}"
 ENDLESS = "SELECT * {?a ?b ?c. ?d ?e ?f. ?g ?h ?i}"
+_NUMBERS = itertools.count()
+
+
+def lookup() -> str:
+    """Another one each time: what is answered from memory counts for nobody."""
+    return f"SELECT ?o {{ <http://example.org/s{next(_NUMBERS)}> <http://example.org/p> ?o }}"
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +57,16 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]
 
 
 def ask(
-    server: RunningServer, client: str, query: str = LOOKUP, *, seconds: float = 30, **headers: str
+    server: RunningServer,
+    client: str,
+    query: str | None = None,
+    *,
+    seconds: float = 30,
+    **headers: str,
 ) -> httpx.Response:
     return httpx.post(
         f"{server.url}/sparql",
-        data={"query": query},
+        data={"query": query or lookup()},
         headers={"x-forwarded-for": client, **headers},
         timeout=seconds,
     )
@@ -88,7 +100,8 @@ def test_what_is_left_is_told_and_kept(guarded: RunningServer) -> None:
         queries, seconds = reply.headers["ratelimit"].split(", ")
         assert queries.startswith(f'"queries";r={left};t=')
         assert seconds.startswith('"seconds";r=1;t=')
-    refused = ask(guarded, "192.0.2.1")
+    one_more = lookup()
+    refused = ask(guarded, "192.0.2.1", one_more)
     assert refused.status_code == 429
     assert refused.headers["content-type"] == "application/problem+json"
     assert refused.json()["type"].endswith("/rate-limited")
@@ -100,15 +113,23 @@ def test_what_is_left_is_told_and_kept(guarded: RunningServer) -> None:
     wrong = ask(guarded, "192.0.2.2", "SELECT")
     assert wrong.status_code == 400
     assert wrong.headers["ratelimit"].startswith('"queries";r=3;t=')
-    for line in lines(guarded, "rate-limited"):
-        assert line["query"] == fingerprint(LOOKUP)
+    (line,) = lines(guarded, "rate-limited")
+    assert line["query"] == fingerprint(one_more)
+
+
+def test_what_is_remembered_counts_for_nobody(guarded: RunningServer) -> None:
+    again = lookup()
+    replies = [ask(guarded, "192.0.2.4", again) for _ in range(7)]
+    assert {reply.status_code for reply in replies} == {200}
+    assert ask(guarded, "192.0.2.4").headers["ratelimit"].startswith('"queries";r=3;t=')
 
 
 def test_whole_graphs_count_too(guarded: RunningServer) -> None:
-    def fetch() -> httpx.Response:
-        return guarded.get("/graphs?graph=http://example.org/many", x_forwarded_for="192.0.2.3")
-
-    codes = [fetch().status_code for _ in range(4)]
+    codes = [
+        guarded.get(path, accept=media_type, x_forwarded_for="192.0.2.3").status_code
+        for media_type in (media.TURTLE, media.N_TRIPLES, media.JSON_LD)
+        for path in ("/graphs?graph=http://example.org/many", "/graphs?default")
+    ]
     assert codes[0] == 200
     assert codes[-1] == 429
 
@@ -130,7 +151,7 @@ def test_seconds_of_evaluation_are_used_up(guarded: RunningServer) -> None:
 def test_one_client_cannot_take_all_places(guarded: RunningServer) -> None:
     with ThreadPoolExecutor(3) as threads:
         began = time.monotonic()
-        three = [threads.submit(ask, guarded, "192.0.2.20", LONG) for _ in range(3)]
+        three = [threads.submit(ask, guarded, "192.0.2.20", f"{LONG} #{n}") for n in range(3)]
         ended = sorted((one.result() for one in three), key=lambda reply: reply.status_code)
     assert [reply.status_code for reply in ended] == [429, 504, 504]
     assert ended[0].json()["policy"] == "at-once"
