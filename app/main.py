@@ -191,6 +191,7 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
         address=f"{settings.public_url}/sparql",
         problems=problems,
         union=union,
+        federated=bool(settings.service_endpoints),
         reserved_graph=reserved_graph(settings.base_iri).value,
         max_query_bytes=settings.query_kb << 10,
         max_result_bytes=settings.query_result_mb << 20,

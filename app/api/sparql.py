@@ -60,6 +60,7 @@ class SparqlApp:
         address: str,
         problems: Problems,
         union: bool,
+        federated: bool,
         reserved_graph: str,
         max_query_bytes: int,
         max_result_bytes: int,
@@ -70,6 +71,7 @@ class SparqlApp:
         self._address = address
         self._problems = problems
         self._union = union
+        self._federated = federated
         self._reserved_graph = reserved_graph
         self._max_query_bytes = max_query_bytes
         self._max_result_bytes = max_result_bytes
@@ -149,7 +151,7 @@ class SparqlApp:
             operation.media_type,
             union=self._union,
             graphs=graphs,
-            update=f"{self._address}/update",
+            federated=self._federated,
         )
         headers = [(b"content-type", content_type(operation.media_type)), (b"vary", b"Accept")]
         await respond(send, 200, headers + CORS, body, head=head)

@@ -138,13 +138,14 @@ def service_description(
     *,
     union: bool,
     graphs: Sequence[Described] = (),
-    update: str | None = None,
     federated: bool = False,
 ) -> bytes:
-    """The description of `endpoint`, serialised; `update` is the address for updates."""
+    """The description of `endpoint`, serialised.
+
+    Of this service alone: clients such as Comunica take any sd:endpoint in it for the one to ask,
+    so the address for updates is not here but in the catalogue.
+    """
     triples = [*_service(endpoint, union=union, federated=federated), *_dataset(graphs)]
-    if update:
-        triples += _update_service(update)
     name = media.rdf_media_type(media_type) or media.TURTLE
     return serialise(sorted(triples, key=str), name)
 
@@ -186,14 +187,3 @@ def _dataset(graphs: Sequence[Described]) -> Iterator[Triple]:
         yield Triple(graph, type_, SD["Graph"])
         if one.triples is not None:
             yield Triple(graph, VOID["triples"], integer(one.triples))
-
-
-def _update_service(address: str) -> Iterator[Triple]:
-    service = BlankNode("update")
-    yield Triple(service, type_, SD["Service"])
-    yield Triple(service, SD["endpoint"], NamedNode(address))
-    yield Triple(service, SD["supportedLanguage"], SD["SPARQL11Update"])
-    yield Triple(service, SD["defaultEntailmentRegime"], _SIMPLE)
-    for name in _RDF_FORMATS:
-        yield Triple(service, SD["inputFormat"], FORMATS[name])
-    yield Triple(service, SD["defaultDataset"], _DATASET)
