@@ -189,7 +189,8 @@ def _dataset(graphs: Sequence[Described]) -> Iterator[Triple]:
 
 
 def _update_service(address: str) -> Iterator[Triple]:
-    service = BlankNode("update")
+    # An IRI, since clients take the endpoint of any service without a name for that of queries.
+    service = NamedNode(address)
     yield Triple(service, type_, SD["Service"])
     yield Triple(service, SD["endpoint"], NamedNode(address))
     yield Triple(service, SD["supportedLanguage"], SD["SPARQL11Update"])
