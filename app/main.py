@@ -266,6 +266,11 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._hang_up = hang_up
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the application, and listen."""
+        await super().startup(sockets)
+        gc.freeze()  # what lives as long as the process need not be looked through again
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End all responses, then the application."""
         self._hang_up()
@@ -277,7 +282,6 @@ def _lifespan(service: Service, answering: Answering) -> Any:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with service:
             await service.start()
-            gc.freeze()  # what lives as long as the process need not be looked through again
             node = service.node
             follower = asyncio.create_task(node.follow()) if isinstance(node, StoreNode) else None
             try:
