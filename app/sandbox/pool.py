@@ -20,6 +20,7 @@ import os
 import select
 import signal
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
@@ -78,6 +79,8 @@ class _Worker:
         self.pipe = pipe
         self.used_up = False
         self.generation = 0
+        self._status: int | None = None
+        self._burying = threading.Lock()
         self._end = select.poll()
         self._end.register(process.sentinel, select.POLLIN)
 
@@ -101,8 +104,21 @@ class _Worker:
     def kill(self) -> None:
         """End the process, whatever it is doing."""
         self.used_up = True
-        self.process.kill()
+        with contextlib.suppress(ValueError):  # it is buried already
+            self.process.kill()
         self.pipe.close()
+
+    def bury(self) -> int | None:
+        """Wait for its end, and let go of the handles that it has here; its exit status.
+
+        May be called again, and from any thread.
+        """
+        with self._burying:
+            if self._status is None:
+                self.process.join()
+                self._status = self.process.exitcode
+                self.process.close()
+        return self._status
 
 
 class Result:
@@ -263,7 +279,7 @@ class Pool:
     def _bury(self, one: _Worker) -> None:
         self._all.discard(one)
         one.kill()
-        self._in_background(asyncio.to_thread(one.process.join))
+        self._in_background(asyncio.to_thread(one.bury))
 
     def _in_background(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.create_task(work)
@@ -500,9 +516,8 @@ class _Run:
         raise error
 
     async def _died(self, one: _Worker) -> AppError:
-        await asyncio.to_thread(one.process.join, 5)
-        code = one.process.exitcode
-        one.used_up = True
+        one.kill()  # what has closed its pipe has ended, or must
+        code = await asyncio.to_thread(one.bury)
         log.warning("worker ended with %s in job %s", code, self._asked.job)
         if code in _SIGNALS_OF_MEMORY:
             return self._too_much()
