@@ -15,12 +15,14 @@ import asyncio
 import contextlib
 import json
 import logging
+import math
 import multiprocessing
 import os
 import select
 import signal
 import socket
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
@@ -38,6 +40,9 @@ T = TypeVar("T")
 _HOLD_BYTES = 1 << 20
 _SHORT_SLICE = 0.02
 """Seconds in a light place after which a job gives way to one that waits for it."""
+
+_CPU_CLOCK = 2
+"""CPUCLOCK_SCHED of Linux: with a process id, the clock of all that a process has worked."""
 
 _SPARE = 1
 """Workers ready beyond the free light places, so that the next lookup need not wait for a fork."""
@@ -100,6 +105,13 @@ class _Worker:
         self.used_up = True
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, self.process.pid or 0, _NICENESS)
+
+    def worked(self) -> float:
+        """Seconds of a processor that it has had so far; no limit where that is not told."""
+        try:
+            return time.clock_gettime((~(self.process.pid or 0) << 3) | _CPU_CLOCK)
+        except (OSError, ValueError):  # it has ended; the wall clock decides
+            return math.inf
 
     def kill(self) -> None:
         """End the process, whatever it is doing."""
@@ -312,7 +324,7 @@ class Pool:
         for run in list(self._movable):
             if not waiting:
                 return
-            if (due := run.begun + _SHORT_SLICE) > loop.time():
+            if (due := run.due(_SHORT_SLICE)) > loop.time():
                 self._pressing = loop.call_at(due, self.press)
                 return
             run.give_way()
@@ -378,6 +390,7 @@ class _Run:
         self._gives_way = False
         self._generation = 0
         self.begun = 0.0
+        self._worked = 0.0
 
     async def __aenter__(self) -> Result:
         try:
@@ -396,8 +409,11 @@ class _Run:
         limits = self._limits
         await self._enter(limits.lane)
         if limits.lane == "light":
-            if await self._hold(self.begun + limits.slice_seconds):
-                return
+            while (until := self.due(limits.slice_seconds)) > self._loop.time():
+                if await self._hold(until):
+                    return
+                if self._gives_way or self._held_bytes > _HOLD_BYTES:
+                    break
             if not self._promoted():
                 await self._again_as_heavy()
         elif self._worker:
@@ -414,6 +430,7 @@ class _Run:
         self._lane = lane
         self._worker = self._pool._ready() or await self._new_worker()
         self.begun = self._loop.time()
+        self._worked = self._worker.worked() if self._worker else 0.0
         if name == "light" and self._limits.slice_seconds < self._limits.seconds:
             self._pool._movable[self] = None
         checkpoint = self._pool._checkpoint()
@@ -444,6 +461,17 @@ class _Run:
         except TimeoutError:
             pass
         return self._ended
+
+    def due(self, seconds: float) -> float:
+        """When such a slice is used up, in the loop's time.
+
+        It counts what the worker has worked: one that waits for a processor is not heavy.
+        """
+        now, end = self._loop.time(), self.begun + seconds
+        if now < end or self._worker is None:
+            return end
+        left = seconds - (self._worker.worked() - self._worked)
+        return now + max(left, seconds / 4) if left > 0 else end
 
     def give_way(self) -> None:
         """Leave the light place at once."""
@@ -516,8 +544,8 @@ class _Run:
         raise error
 
     async def _died(self, one: _Worker) -> AppError:
-        one.kill()  # what has closed its pipe has ended, or must
-        code = await asyncio.to_thread(one.bury)
+        one.used_up = True
+        code = await asyncio.to_thread(one.bury)  # its own alarm ends what only closed its pipe
         log.warning("worker ended with %s in job %s", code, self._asked.job)
         if code in _SIGNALS_OF_MEMORY:
             return self._too_much()
