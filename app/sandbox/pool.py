@@ -41,6 +41,9 @@ _HOLD_BYTES = 1 << 20
 _SHORT_SLICE = 0.02
 """Seconds in a light place after which a job gives way to one that waits for it."""
 
+_OPENING = 0.05
+"""Seconds beside the slice for a worker to open a graph that it does not have open yet."""
+
 _CPU_CLOCK = 2
 """CPUCLOCK_SCHED of Linux: with a process id, the clock of all that a process has worked."""
 
@@ -391,6 +394,7 @@ class _Run:
         self._generation = 0
         self.begun = 0.0
         self._worked = 0.0
+        self._opening = 0.0
 
     async def __aenter__(self) -> Result:
         try:
@@ -435,6 +439,7 @@ class _Run:
             self._pool._movable[self] = None
         checkpoint = self._pool._checkpoint()
         self._generation = checkpoint.generation
+        self._opening = 0.0 if self._worker.generation == checkpoint.generation else _OPENING
         self._worker.send(checkpoint, self._asked, self._body)
 
     async def _wait_in_line(self, lane: Lane) -> None:
@@ -467,6 +472,7 @@ class _Run:
 
         It counts what the worker has worked: one that waits for a processor is not heavy.
         """
+        seconds += self._opening
         now, end = self._loop.time(), self.begun + seconds
         if now < end or self._worker is None:
             return end

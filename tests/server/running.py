@@ -15,7 +15,7 @@ from typing import Any, Self
 import httpx
 
 ROOT = Path(__file__).resolve().parents[2]
-_READY_SECONDS = 600
+_READY_SECONDS = 300
 
 
 def environment(data_dir: Path, **settings: Any) -> dict[str, str]:

@@ -20,7 +20,6 @@ PATIENT_SECONDS = 6
 MEMORY_MB = 256
 WORKERS = 3
 STORM_SECONDS = 10
-_CONNECTIONS = 6
 THINGS = 3_000
 _BESIDE_WORKERS = 2  # the fork server and its tracker of resources
 
@@ -112,8 +111,7 @@ def test_all_attacks_at_the_same_time_leave_nothing_behind(attacked: RunningServ
         found = storm(attacked.port, attacked.pid, seconds=STORM_SECONDS, listener=listener.port)
         assert listener.visits == 0
     assert found.trouble == []
-    # on a busy machine one may be taken for heavy, and turned away
-    assert len(found.failed_light) <= 1 + len(found.light) // 100, found.failed_light
+    assert found.failed_light == []
     assert len(found.light) > 5
     assert sum(found.ended.values()) > len(ATTACKS)
     # on a busy machine what is fine alone may be late, or find the line full
@@ -124,8 +122,7 @@ def test_all_attacks_at_the_same_time_leave_nothing_behind(attacked: RunningServ
     at_rest(attacked)
     after = figures(attacked)
     assert after["lifetec_workers"] <= places
-    # databases have connections that are made when they are needed first, and stay
-    most = before[1] + _CONNECTIONS + 3 * max(0.0, after["lifetec_workers"] - before[0])
+    most = before[1] + 3 * max(0.0, after["lifetec_workers"] - before[0])
     until = time.monotonic() + 10
     while handles(attacked.pid) > most:  # the last connections may still be closing
         assert time.monotonic() < until, (handles(attacked.pid), most)
