@@ -25,6 +25,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from multiprocessing import connection
 from multiprocessing.context import ForkServerProcess
 from typing import Any, NoReturn, TypeVar
 
@@ -82,13 +83,13 @@ class Limits:
 class _Worker:
     """One process and the pipe to it."""
 
-    def __init__(self, process: ForkServerProcess, pipe: Pipe) -> None:
+    def __init__(self, process: ForkServerProcess, pipe: Pipe, statuses: threading.Lock) -> None:
         self.process = process
         self.pipe = pipe
         self.used_up = False
         self.generation = 0
         self._status: int | None = None
-        self._burying = threading.Lock()
+        self._statuses = statuses
         self._end = select.poll()
         self._end.register(process.sentinel, select.POLLIN)
 
@@ -128,7 +129,10 @@ class _Worker:
 
         May be called again, and from any thread.
         """
-        with self._burying:
+        if self._status is None:
+            with contextlib.suppress(OSError, ValueError):  # another thread was faster
+                connection.wait([self.process.sentinel])
+        with self._statuses:
             if self._status is None:
                 self.process.join()
                 self._status = self.process.exitcode
@@ -188,6 +192,7 @@ class Pool:
         self._idle: list[_Worker] = []
         self._all: set[_Worker] = set()
         self._spawning = asyncio.Lock()
+        self._statuses = threading.Lock()
         self._coming = 0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._movable: dict[_Run, None] = {}
@@ -339,19 +344,24 @@ class Pool:
     def _places(self) -> int:
         return sum(lane.size for lane in self.lanes.values())
 
+    def _begin_process(self, process: ForkServerProcess) -> None:
+        # `start` reads the statuses of all that have ended; a status can be read once only
+        with self._statuses:
+            process.start()
+
     async def _spawn(self) -> _Worker:
         ours, theirs = socket.socketpair()
         async with self._spawning:
             process = self._context.Process(target=worker.run, args=(theirs,), daemon=True)
             try:
-                await asyncio.to_thread(process.start)
+                await asyncio.to_thread(self._begin_process, process)
             except BaseException:
                 ours.close()
                 raise
             finally:
                 theirs.close()
         _, pipe = await asyncio.get_running_loop().create_connection(Pipe, sock=ours)
-        one = _Worker(process, pipe)
+        one = _Worker(process, pipe, self._statuses)
         self._all.add(one)
         self.started += 1
         try:
