@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -28,9 +29,13 @@ from app.api.history import history_router
 from app.api.history_openapi import describe_history
 from app.api.jobs import describe_jobs, jobs_router
 from app.api.listening import OneWriteProtocol
+from app.api.mcp import PATH as MCP_PATH
+from app.api.mcp import Document, McpApp
+from app.api.mcp_tools import Tools
 from app.api.metrics import Metrics, metrics_router
 from app.api.problems import Problems
-from app.api.queries import Queries, describe_queries, queries_router
+from app.api.queries import PATH as QUERIES_PATH
+from app.api.queries import Queries, describe_queries, described, queries_router
 from app.api.rate_limits import RateLimits
 from app.api.records import records_router
 from app.api.records_openapi import describe_records
@@ -45,7 +50,10 @@ from app.errors import AppError, InvalidRequest, NotFound
 from app.pages import Pages, read_examples
 from app.pages.discovery import DiscoveryPages, asking
 from app.pages.queries import QueryPages
+from app.pages.reference import Document as ReferenceDocument
 from app.profile import Profile, load_profile
+from app.profile.context import json_ld_context
+from app.rdf import media
 from app.records.caged import CagedRunner
 from app.records.history import History
 from app.records.service import Records
@@ -119,16 +127,33 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     examples = read_examples(sorted(settings.seed_dir.glob("queries.ttl")))
     pages = Pages(records, history, profile, settings, examples=examples)
     answering = Answering(settings, service)
+    problem_types = f"{settings.base_iri}problem/"
+    problems = Problems(problem_types, pages.render_problem)
+    ask = asking(answering.endpoint)
+    discovery = DiscoveryPages(
+        ask,
+        answering.evaluator.generation,
+        _house(settings),
+        profile,
+        pages.site,
+    )
+    mcp = _mcp(
+        settings,
+        answering,
+        records=records,
+        queries=discovery.queries,
+        profile=profile,
+        pages=pages,
+        problems=problems,
+    )
     framework = FastAPI(
         title="LifeTec Graph",
         version="1",
-        lifespan=_lifespan(service, answering),
+        lifespan=_lifespan(service, answering, mcp),
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
     )
-    problem_types = f"{settings.base_iri}problem/"
-    problems = Problems(problem_types, pages.render_problem)
     _add_problems(framework, problems)
     framework.add_middleware(
         CORSMiddleware,
@@ -139,6 +164,8 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
             "ETag",
             "Link",
             "Location",
+            "Mcp-Protocol-Version",
+            "Mcp-Session-Id",
             "RateLimit",
             "RateLimit-Policy",
             "Retry-After",
@@ -175,14 +202,6 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     )
     framework.include_router(history_router(history, profile, settings))
     union = settings.default_graph == "union"
-    ask = asking(answering.endpoint)
-    discovery = DiscoveryPages(
-        ask,
-        answering.evaluator.generation,
-        _house(settings),
-        profile,
-        pages.site,
-    )
     discovery.add_to(framework.router)
     QueryPages(discovery.queries, ask, pages.site).add_to(framework.router)
     sparql = SparqlApp(
@@ -201,6 +220,12 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
         queries_router(discovery.queries, sparql, problems, settings.public_url)
     )
     framework.include_router(records_router(records, history, profile, settings))
+    framework.router.add_route(
+        MCP_PATH,
+        mcp,  # type: ignore[arg-type]
+        methods=["POST"],
+        include_in_schema=False,
+    )
     _add_openapi(framework, profile, discovery.queries)
     framework.include_router(pages.router)
     graphs = GraphStoreApp(
@@ -234,6 +259,50 @@ def _house(settings: Settings) -> House:
         contact=settings.contact,
         countries=tuple(filter(None, settings.countries.split(","))),
     )
+
+
+def _mcp(
+    settings: Settings,
+    answering: Answering,
+    *,
+    records: Records,
+    queries: Queries,
+    profile: Profile,
+    pages: Pages,
+    problems: Problems,
+) -> McpApp:
+    url = settings.public_url
+    tools = Tools(
+        records,
+        answering.endpoint,
+        queries,
+        profile,
+        public_url=url,
+        max_query_bytes=settings.query_kb << 10,
+    )
+
+    async def examples() -> str:
+        _, found = await queries()
+        return json.dumps([described(one, url) for one in found.values()], ensure_ascii=False)
+
+    reference = pages.reference
+    documents = [
+        Document(f"/{name}.ttl", title, media.TURTLE, partial(_turtle, document))
+        for name, title, document in (
+            ("ontology", "The own terms", reference.ontology),
+            ("shapes", "What is valid: the SHACL shapes", reference.shapes),
+        )
+    ]
+    context = json.dumps({"@context": json_ld_context(profile)}, ensure_ascii=False)
+    documents += [
+        Document("/context.jsonld", "The context of records", media.JSON_LD, lambda: context),
+        Document(QUERIES_PATH, "Example queries", media.JSON, examples),
+    ]
+    return McpApp(tools, documents, answering.clients, profile, public_url=url, problems=problems)
+
+
+def _turtle(document: ReferenceDocument) -> str:
+    return document.serialised(media.TURTLE).decode()
 
 
 def serve(application: Front, settings: Settings) -> None:
@@ -277,10 +346,10 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _lifespan(service: Service, answering: Answering) -> Any:
+def _lifespan(service: Service, answering: Answering, mcp: McpApp) -> Any:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with service:
+        async with service, mcp.run():
             await service.start()
             node = service.node
             follower = asyncio.create_task(node.follow()) if isinstance(node, StoreNode) else None

@@ -72,7 +72,7 @@ def queries_router(
 
     async def listed(request: Request) -> Response:
         generation, found = await queries()
-        items = [_item(one, public_url) for one in found.values()]
+        items = [described(one, public_url) for one in found.values()]
         body = json.dumps({"total": len(items), "items": items}, ensure_ascii=False).encode()
         headers = {
             "ETag": f'W/"{hashlib.sha256(body).hexdigest()[:20]}"',
@@ -94,7 +94,8 @@ def queries_router(
     return router
 
 
-def _item(one: NamedQuery, public_url: str) -> Json:
+def described(one: NamedQuery, public_url: str) -> Json:
+    """A named query as the list shows it."""
     return {
         "name": one.name,
         "id": one.iri,
