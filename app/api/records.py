@@ -156,7 +156,7 @@ class _RecordsApi:
         async def endpoint(request: Request) -> Response:
             iri = self._profile.locate(kind.collection, request.path_params["slug"])
             if iri is None:
-                raise NotFound(f"Say which of the {kind.collection}.")
+                raise NotFound(f"There is nothing of this name among the {kind.collection}.")
             pairs = request.query_params.multi_items()
             return await self._record(request, iri, read_parameters(pairs, ("lang", "provenance")))
 
