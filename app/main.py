@@ -8,7 +8,7 @@ import gc
 import json
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -39,6 +39,12 @@ from app.api.queries import Queries, describe_queries, described, queries_router
 from app.api.rate_limits import RateLimits
 from app.api.records import records_router
 from app.api.records_openapi import describe_records
+from app.api.retirement import (
+    RETIREMENTS,
+    Retirement,
+    announcing,
+    describe_retirements,
+)
 from app.api.sparql import SparqlApp
 from app.api.submissions import SubmissionDoor, submissions_router
 from app.api.submissions_openapi import describe_submissions
@@ -79,7 +85,10 @@ class Front:
         problems: Problems,
         metrics: Metrics,
         hang_up: Callable[[], None],
+        *,
+        retirements: Sequence[Retirement] = (),
     ) -> None:
+        self._retirements = tuple(retirements)
         self.framework = framework
         self._metrics = metrics
         self._raw: dict[str, ASGIApp] = {**raw, "/health/live": _ALIVE}
@@ -94,6 +103,8 @@ class Front:
             if path.startswith("/graphs/"):  # the addresses of graphs, with the store's own
                 path = "/graphs"
             app = self._raw.get(path, app)
+            if self._retirements:
+                send = announcing(self._retirements, scope["path"], send)
             if error := _unnameable(scope):
                 app = self._problems.response(Request(scope), error)
         await app(scope, receive, self._metrics.counting(scope, send))
@@ -110,7 +121,12 @@ def _unnameable(scope: Scope) -> AppError | None:
 _ALIVE = JSONResponse({"status": "live"}, headers={"cache-control": "no-store"})
 
 
-def create_app(settings: Settings, service: Service | None = None) -> Front:
+def create_app(
+    settings: Settings,
+    service: Service | None = None,
+    *,
+    retirements: Sequence[Retirement] = RETIREMENTS,
+) -> Front:
     """The ASGI application; opens log, store and workers when it starts.
 
     `service` is made from the settings unless it is given.
@@ -226,7 +242,7 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
         methods=["POST"],
         include_in_schema=False,
     )
-    _add_openapi(framework, profile, discovery.queries)
+    _add_openapi(framework, profile, discovery.queries, retirements)
     framework.include_router(pages.router)
     graphs = GraphStoreApp(
         answering.endpoint,
@@ -248,7 +264,9 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
         "/sparql/update": update,
         "/graphs": graphs,
     }
-    return Front(framework, raw, problems, answering.metrics, service.jobs.hang_up)
+    return Front(
+        framework, raw, problems, answering.metrics, service.jobs.hang_up, retirements=retirements
+    )
 
 
 def _house(settings: Settings) -> House:
@@ -399,11 +417,14 @@ def _add_health(framework: FastAPI, service: Service) -> None:
     framework.add_api_route("/health/ready", ready, methods=["GET"], tags=["operation"])
 
 
-def _add_openapi(framework: FastAPI, profile: Profile, queries: Queries) -> None:
+def _add_openapi(
+    framework: FastAPI, profile: Profile, queries: Queries, retirements: Sequence[Retirement]
+) -> None:
     document = describe_history(describe_records(framework.openapi(), profile), profile)
     document = describe_jobs(describe_accounts(document))
     document = describe_validate(document, profile.languages)
     document = describe_submissions(document, profile.languages)
+    describe_retirements(document, retirements)
 
     async def openapi() -> Response:
         """With the queries as they are now; without them while the endpoint does not answer."""
