@@ -7,7 +7,8 @@ the address of the JSON-LD context or None.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,11 +19,13 @@ from app.profile import EntityType, Profile, load_profile
 from app.records.assertions import Assertions
 from app.records.commits import Commits
 from app.records.document import document as document_of
+from app.records.documents import Documents
 from app.records.graph import About, Graph
 from app.records.listing import Listing
 from app.records.names import Names
 from app.records.record import RecordBuilder
 
+_DOCUMENTS = 50
 _MAX_KEPT = 4_096
 _MAX_KEPT_BYTES = 1 << 15
 
@@ -210,11 +213,33 @@ def document(
     reply.write(document_of(reading.graph, subjects, args["media_type"]))
 
 
+def documents(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> None:
+    """Documents of the index, a line each: of the IRIs in `body` (a line each) that are entities.
+
+    With `all` of every entity, and before them a line with their number.
+    """
+    reading = _reading(cage, args)
+    making = Documents(reading.graph, reading.profile, args["context"])
+    iris: Sequence[str] = body.decode().split("\n") if body else ()
+    if args["all"]:
+        iris = list(making.entities())
+        reply.write(b"%d\n" % len(iris))
+    for some in _batched(iris, _DOCUMENTS):
+        lines = [line for iri in some if (line := making.line(iri)) is not None]
+        reply.write(b"".join(line + b"\n" for line in lines))
+
+
 def counts(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> None:  # noqa: ARG001
     """Type name → number of entities."""
     reading = _reading(cage, args)
     found = {kind.name: len(reading.listing.members(kind)) for kind in reading.profile.types}
     reply.write(_json(found))
+
+
+def _batched(iris: Iterable[str], size: int) -> Iterator[list[str]]:
+    rest = iter(iris)
+    while some := list(islice(rest, size)):
+        yield some
 
 
 def _type(profile: Profile, name: str) -> EntityType:
