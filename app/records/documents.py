@@ -35,14 +35,13 @@ _Texts = list[tuple[str | None, str]]
 class Documents:
     """Makes documents from one checkpoint."""
 
-    def __init__(self, graph: Graph, profile: Profile, context_url: str | None) -> None:
+    def __init__(self, graph: Graph, profile: Profile) -> None:
         self._graph = graph
         self._profile = profile
         self._names = {lang: Names(graph, profile, lang) for lang in profile.languages}
         self.names = next(iter(self._names.values()))
         self._builders = {
-            lang: RecordBuilder(graph, profile, names, context_url)
-            for lang, names in self._names.items()
+            lang: RecordBuilder(graph, profile, names) for lang, names in self._names.items()
         }
         self._texts: dict[Value, _Texts] = {}
         self._filters = {kind.name: filterable(kind) for kind in profile.types}
@@ -251,13 +250,16 @@ def spellings(text: str) -> Iterator[str]:
 class Stored:
     """The records in a document: a line with a digit for each language, then the records.
 
-    The digit is the number of the language's record, since most records are the same in several.
+    The digit is the number of the language's record, since many records are the same in several.
+    They are kept without their `@context`, which is an address of the service.
     """
 
-    def __init__(self, languages: Sequence[str]) -> None:
+    def __init__(self, languages: Sequence[str], context_url: str | None) -> None:
         self._positions = {lang: number for number, lang in enumerate(languages)}
+        context = json.dumps(context_url, ensure_ascii=False).encode()
+        self._begin = b"{" if context_url is None else b'{"@context":' + context + b","
 
     def record(self, stored: bytes, lang: str) -> bytes:
         """The record as JSON in a language, else in the first."""
         parts = stored.split(b"\n")
-        return parts[1 + parts[0][self._positions.get(lang, 0)] - ord("0")]
+        return self._begin + parts[1 + parts[0][self._positions.get(lang, 0)] - ord("0")][1:]

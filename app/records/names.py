@@ -25,6 +25,8 @@ _SECOND_CHOICES = (
     FOAF["name"],
     SCHEMA["name"],
 )
+NAMES = frozenset({SKOS["prefLabel"], *_SECOND_CHOICES})
+"""What may tell how to call a thing, whatever its type."""
 
 
 @dataclass(frozen=True, slots=True)
