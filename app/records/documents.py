@@ -13,8 +13,8 @@ from app.profile import EntityType, Field, Profile
 from app.rdf.terms import SKOS, XSD
 from app.records.graph import About, Graph, Node, Value
 from app.records.listing import TREES, filterable
-from app.records.names import Names, fold
-from app.records.record import RecordBuilder
+from app.records.names import AllNames, Names, fold
+from app.records.record import DependsOnLanguage, Json, RecordBuilder, spoken
 from app.records.schema import DATES, NAMES_WEIGHT, NUMBERS, field_name
 from app.records.values import keyword, number, period, point, sort_key
 
@@ -35,15 +35,14 @@ _Texts = list[tuple[str | None, str]]
 class Documents:
     """Makes documents from one checkpoint."""
 
-    def __init__(self, graph: Graph, profile: Profile, context_url: str | None) -> None:
+    def __init__(self, graph: Graph, profile: Profile) -> None:
         self._graph = graph
         self._profile = profile
         self._names = {lang: Names(graph, profile, lang) for lang in profile.languages}
         self.names = next(iter(self._names.values()))
-        self._builders = {
-            lang: RecordBuilder(graph, profile, names, context_url)
-            for lang, names in self._names.items()
-        }
+        each = list(self._names.values())
+        self._builders = [RecordBuilder(graph, profile, names) for names in each]
+        self._together = RecordBuilder(graph, profile, AllNames(each))
         self._texts: dict[Value, _Texts] = {}
         self._filters = {kind.name: filterable(kind) for kind in profile.types}
 
@@ -64,7 +63,7 @@ class Documents:
         if not kinds:
             return None
         document = _Making(self, node, about).document(kinds)
-        return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        return _json(document)
 
     def _kinds(self, about: About) -> list[EntityType]:
         classes = set(about.classes)
@@ -110,13 +109,19 @@ class _Making:
 
     def _stored(self) -> bytes:
         """See `Stored`."""
-        records: dict[bytes, int] = {}
+        numbers: dict[bytes, int] = {}
         which = bytearray()
-        for builder in self._of._builders.values():
-            record = builder.record(self._node, self._about)
-            text = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
-            which.append(ord("0") + records.setdefault(text, len(records)))
-        return b"\n".join([bytes(which), *records])
+        for record in self._records():
+            which.append(ord("0") + numbers.setdefault(_json(record), len(numbers)))
+        return b"\n".join([bytes(which), *numbers])
+
+    def _records(self) -> list[Json]:
+        """One for each language: built once, except for what depends on it in other ways."""
+        try:
+            record = self._of._together.record(self._node, self._about)
+        except DependsOnLanguage:
+            return [one.record(self._node, self._about) for one in self._of._builders]
+        return [spoken(record, number) for number in range(len(self._of._builders))]
 
     # what the fields say
 
@@ -240,6 +245,10 @@ class _Making:
         document["t_all"] = list(dict.fromkeys([*document.get("t_all", ()), *names]))
 
 
+def _json(value: Json) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
 def spellings(text: str) -> Iterator[str]:
     """A text, and as those write it who have no umlauts: Jülich, Juelich."""
     yield text
@@ -251,13 +260,16 @@ def spellings(text: str) -> Iterator[str]:
 class Stored:
     """The records in a document: a line with a digit for each language, then the records.
 
-    The digit is the number of the language's record, since most records are the same in several.
+    The digit is the number of the language's record, since many records are the same in several.
+    They are kept without their `@context`, which is an address of the service.
     """
 
-    def __init__(self, languages: Sequence[str]) -> None:
+    def __init__(self, languages: Sequence[str], context_url: str | None) -> None:
         self._positions = {lang: number for number, lang in enumerate(languages)}
+        context = json.dumps(context_url, ensure_ascii=False).encode()
+        self._begin = b"{" if context_url is None else b'{"@context":' + context + b","
 
     def record(self, stored: bytes, lang: str) -> bytes:
         """The record as JSON in a language, else in the first."""
         parts = stored.split(b"\n")
-        return parts[1 + parts[0][self._positions.get(lang, 0)] - ord("0")]
+        return self._begin + parts[1 + parts[0][self._positions.get(lang, 0)] - ord("0")][1:]

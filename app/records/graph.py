@@ -26,7 +26,7 @@ UP = (
 )
 """The steps from a concept or region to what it lies in."""
 
-_BOOKKEEPING = frozenset({PROV["influenced"], LT["claimsAbout"]})
+BOOKKEEPING = frozenset({PROV["influenced"], LT["claimsAbout"]})
 """What the service notes of commits and datasets, a statement for each entity: see `commits`."""
 
 
@@ -81,7 +81,7 @@ class Graph:
         seen: set[tuple[ox.NamedNode, Value]] = set()
         for quad in self.store.quads_for_pattern(subject, None, None, None):
             predicate, value = quad.predicate, quad.object
-            if quad.graph_name == self.service and (predicate in _BOOKKEEPING or is_total(quad)):
+            if quad.graph_name == self.service and (predicate in BOOKKEEPING or is_total(quad)):
                 continue
             graphs.add(quad.graph_name)
             if predicate == _TYPE:

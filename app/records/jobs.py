@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,6 +18,7 @@ import pyoxigraph as ox
 from app.errors import Gone, InvalidRequest, NotFound
 from app.profile import EntityType, Profile, load_profile
 from app.records.assertions import Assertions
+from app.records.changes import Changes
 from app.records.commits import Commits
 from app.records.document import document as document_of
 from app.records.documents import Documents
@@ -67,6 +69,11 @@ class _Reading:
 
     def commits(self, lang: str) -> Commits:
         return Commits(self.graph, self.names(lang), self.profile.base_iri)
+
+    @cached_property
+    def documents(self) -> Documents:
+        """Makes documents, and remembers names while it does."""
+        return Documents(self.graph, self.profile)
 
     def record(self, iri: str, lang: str, context: str | None) -> bytes:
         """A record as JSON; the last few thousand are kept."""
@@ -219,7 +226,7 @@ def documents(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) ->
     With `all` of every entity, and before them a line with their number.
     """
     reading = _reading(cage, args)
-    making = Documents(reading.graph, reading.profile, args["context"])
+    making = reading.documents
     iris: Sequence[str] = body.decode().split("\n") if body else ()
     if args["all"]:
         iris = list(making.entities())
@@ -227,6 +234,13 @@ def documents(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) ->
     for some in _batched(iris, _DOCUMENTS):
         lines = [line for iri in some if (line := making.line(iri)) is not None]
         reply.write(b"".join(line + b"\n" for line in lines))
+
+
+def touched(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> None:
+    """What a change concerns: `Touched` as JSON. `body` is N-Quads: `added` bytes, then removed."""
+    reading = _reading(cage, args)
+    changes = Changes(reading.graph, reading.profile)
+    reply.write(_json(changes.touched(body[: args["added"]], body[args["added"] :]).as_dict()))
 
 
 def counts(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> None:  # noqa: ARG001
