@@ -41,7 +41,8 @@ class Readings:
     ) -> tuple[dict[str, str], bool]:
         """The answer's headers, and whether the client has the answer already.
 
-        `generation` is given where it may be another than that of the graph. Raises NotAcceptable before any work is done.
+        `generation` is given where it may be another than that of the graph. Raises NotAcceptable
+        before any work is done.
         """
         address = zlib.crc32(f"{request.url.path}?{request.url.query}".encode())
         shown = self._generation() if generation is None else generation

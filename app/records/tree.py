@@ -25,67 +25,15 @@ _MOST_TYPOS = 8
 
 _ENOUGH = 0.6
 _KM_PER_DEGREE = 111.19
+_POLE, _OPPOSITE = 90.0, 180.0
 _STOP_WORDS = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "at",
-        "by",
-        "for",
-        "from",
-        "in",
-        "of",
-        "on",
-        "or",
-        "the",
-        "to",
-        "with",
-        "aan",
-        "de",
-        "den",
-        "der",
-        "des",
-        "die",
-        "das",
-        "dem",
-        "ein",
-        "eine",
-        "en",
-        "et",
-        "het",
-        "een",
-        "in",
-        "la",
-        "le",
-        "les",
-        "du",
-        "au",
-        "aux",
-        "met",
-        "of",
-        "op",
-        "te",
-        "tot",
-        "uit",
-        "van",
-        "voor",
-        "von",
-        "und",
-        "zu",
-        "zur",
-        "fur",
-        "mit",
-        "im",
-        "am",
-        "pour",
-        "sur",
-        "un",
-        "une",
-        "dans",
-        "l",
-        "d",
-    ]
+    re.findall(
+        r"\w+",
+        """a an and at by for from in of on or the to with
+        aan de den der des die das dem ein eine en het met op te tot uit van voor
+        von und zu zur fur mit im am
+        et la le les du au aux pour sur un une dans l d""",
+    )
 )
 
 
@@ -158,20 +106,13 @@ class Trees:
     def around(self, near: Near) -> Query:
         """Entities in a box that holds the circle."""
         reach = near.km / _KM_PER_DEGREE * 1.01
-        south, north = max(-90.0, near.lat - reach), min(90.0, near.lat + reach)
+        south, north = max(-_POLE, near.lat - reach), min(_POLE, near.lat + reach)
         narrow = math.cos(math.radians(max(abs(south), abs(north))))
-        wide = reach / narrow if narrow > reach / 180 else 180.0
-        if wide >= 180 or abs(south) == 90 or abs(north) == 90:  # noqa: PLR2004 degrees
-            return self.box(Box(-180.0, south, 180.0, north))
+        wide = reach / narrow if max(abs(south), abs(north)) < _POLE else _OPPOSITE
+        if wide >= _OPPOSITE:
+            return self.box(Box(-_OPPOSITE, south, _OPPOSITE, north))
         west, east = near.lon - wide, near.lon + wide
-        return self.box(
-            Box(
-                west + 360 if west < -180 else west,
-                south,
-                east - 360 if east > 180 else east,
-                north,
-            )
-        )
+        return self.box(Box(_turned(west), south, _turned(east), north))
 
     def _between(self, field: str, least: float, most: float) -> Query:
         return Query.range_query(self._schema, field, FieldType.Float, least, most)
@@ -231,7 +172,8 @@ class Trees:
             return Query.empty_query()
         tolerant = how != AS_WRITTEN and len(parts) <= _MOST_TYPOS
         last = len(parts) - 1
-        needed, helpful = [], []
+        needed: list[Query] = []
+        helpful: list[Query] = []
         for place, (part, words) in enumerate(parts):
             one = self._part(part, words, ending=place == last, tolerant=tolerant)
             stops = all(word in _STOP_WORDS for word in words) and place != last
@@ -267,8 +209,8 @@ class Trees:
         ]
         for lang in self._profile.languages:
             analyzer = self._analyzers.get(f"stemmed_{lang}", self._analyzers["folded"])
-            for stem in analyzer.analyze(word):
-                ways.append(self._boosted(self._term(f"t_{lang}", stem), 0.8))
+            stems = analyzer.analyze(word)
+            ways += [self._boosted(self._term(f"t_{lang}", stem), 0.8) for stem in stems]
         if ending and len(word) > 1:
             ways.append(self._near("t_names", word, 0, 2.0, prefix=True))
             ways.append(self._near("t_all", word, 0, 0.3, prefix=True))
@@ -289,7 +231,7 @@ class Trees:
             yield Query.const_score_query(self.any_of(field_name("k", name), [text]), 12.0 * weight)
         words = self._fold(q)
         if len(words) > 1:
-            yield self._boosted(Query.phrase_query(self._schema, "t_names", words, 1), 2.0)
+            yield self._boosted(Query.phrase_query(self._schema, "t_names", list(words), 1), 2.0)
         for kind in self._profile.types:
             if not any(field.naming for field in kind.fields):
                 yield Query.const_score_query(self.any_of("type", [kind.name]), 3.0)
@@ -320,6 +262,11 @@ def _naming(kind: EntityType) -> Iterable[tuple[str, float]]:
         weight = what.field.weight or 0.0
         if "." not in name and what.field.kind == "text" and weight >= NAMES_WEIGHT:
             yield name, weight
+
+
+def _turned(lon: float) -> float:
+    """A longitude beyond the antimeridian as it is written."""
+    return lon - math.copysign(2 * _OPPOSITE, lon) if abs(lon) > _OPPOSITE else lon
 
 
 def every(queries: Iterable[Query]) -> Query:

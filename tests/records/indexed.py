@@ -21,7 +21,7 @@ def indexed(
 ) -> SearchIndex:
     """The index of all that `store` holds now."""
     index = SearchIndex(folder, profile, context_url)
-    reindex(index, store, profile, context_url, generation)
+    reindex(index, store, profile, generation)
     return index
 
 
@@ -29,12 +29,12 @@ def reindex(
     index: SearchIndex,
     store: ox.Store,
     profile: Profile,
-    context_url: str | None = None,
     generation: int = 1,
 ) -> None:
     """Build the index anew, as of `generation`."""
-    documents = Documents(Graph(store, profile.base_iri), profile, context_url)
-    with index.building() as building:
-        lines = (documents.line(iri) for iri in documents.entities())
-        building.add(line.decode() for line in lines if line is not None)
-        building.finish(generation)
+    documents = Documents(Graph(store, profile.base_iri), profile)
+    writing = index.build()
+    lines = (documents.line(iri) for iri in documents.entities())
+    writing.add(line for line in lines if line is not None)
+    writing.finish(generation)
+    writing.end()

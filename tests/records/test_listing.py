@@ -52,7 +52,7 @@ def publish(runner: DirectRunner, index: SearchIndex | None) -> Callable[[], Non
     def show() -> None:
         runner.cage.generation += 1
         if index:
-            reindex(index, runner.cage.store, PROFILE, URL, runner.cage.generation)
+            reindex(index, runner.cage.store, PROFILE, runner.cage.generation)
 
     return show
 
