@@ -98,7 +98,10 @@ class _Making:
         document["type"] = [kind.name for kind in kinds]
         if slug := self._of._profile.slug(self._node.value):
             document["slug"] = [slug]
-            document.setdefault("t_ids", []).append(fold(slug))
+            ids = document.setdefault("t_ids", [])
+            ids.append(fold(slug))
+            if local := slug.partition("-")[2]:
+                ids.append(fold(local))
         document["shows"] = sorted(self._shows)
         document["holds"] = sorted(self._holds)
         self._add_names(document)

@@ -13,7 +13,8 @@ dots, `LANG` a language of the profile:
 - `n_F`: numbers; `d_F`: when dates and times begin, in seconds since 1970 (`values.period`);
 - `lat`, `lon`: WGS 84 degrees of the first point that says where the entity is;
 - `t_names`: labels and other names, folded to lower case without accents, not stemmed;
-- `t_ids`: identifiers, notations, codes and the slug, each one folded token;
+- `t_ids`: identifiers, notations, codes, the slug and what follows its source (`cordis-198792`),
+  each one folded token;
 - `t_all`: all texts, folded; `t_LANG`: those of a language, and the names of what is referred to,
   stemmed;
 - `s_F`: the least of `n_F` or `d_F`, one number to sort by;
