@@ -112,7 +112,8 @@ def test_dates_are_compared(seeded: RunningServer) -> None:
     body = get(seeded, "projects", sort="-start_date", limit=50, fields="start_date")
     starts = [item["start_date"] for item in body["items"]]
     assert starts == sorted(starts, reverse=True)
-    assert set(body["items"][0]) == {"@context", "id", "type", "name", "url", "start_date"}
+    kept = {"@context", "id", "type", "name", "url", "start_date"}
+    assert {frozenset(item) - {"example"} for item in body["items"]} == {frozenset(kept)}
 
 
 def test_what_is_referred_to_comes_along(seeded: RunningServer) -> None:
@@ -132,7 +133,7 @@ def server_record(server: RunningServer, record: dict[str, Any]) -> dict[str, An
 def test_suggestions_follow_what_is_typed(seeded: RunningServer) -> None:
     items = get(seeded, "suggest", q="maastr", limit=5)["items"]
     assert 0 < len(items) <= 5
-    assert all("maastricht" in str(item).lower() for item in items)
+    assert items[0]["name"].startswith("Maastricht")
     only = get(seeded, "suggest", q="leuv", type="region")["items"]
     assert only
     assert all(item["type"] == ["Location"] for item in only)
