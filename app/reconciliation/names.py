@@ -1,0 +1,237 @@
+"""The names of all entities, and which few of them are worth comparing with what is asked.
+
+A Tantivy index in memory with a document for each name: its words, and the trigrams of their
+letters, so that a typing error leaves most of them. It is made anew for a generation, or brought up
+to date by the entities that changed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+import tantivy
+
+from app.reconciliation.spelling import Spelling, identifier_keys, spelled
+
+_WRITER_BYTES = 50_000_000
+_MOST_GRAMS = 60
+_MOST_WORDS = 16
+_WORD_BOOST = 3.0
+_WHOLE_BOOST = 10.0
+_RARE = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is compared of an entity: names (the first is what it is called), identifiers, places.
+
+    `labels` is what it is called in each language.
+    """
+
+    iri: str
+    type: str
+    labels: dict[str, str]
+    names: tuple[str, ...]
+    identifiers: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+
+    def label(self, lang: str) -> str:
+        """What it is called in a language, else in English, else in any."""
+        labels = self.labels
+        return labels.get(lang) or labels.get("en") or next(iter(labels.values()), self.iri)
+
+    def dumped(self) -> bytes:
+        """As JSON; `read_facts` is the inverse."""
+        members = (self.iri, self.type, self.labels, self.names, self.identifiers, self.places)
+        return json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def read_facts(line: bytes) -> Facts:
+    """The facts of `Facts.dumped`."""
+    iri, kind, labels, names, identifiers, places = json.loads(line)
+    return Facts(iri, kind, labels, tuple(names), tuple(identifiers), tuple(places))
+
+
+class NameIndex:
+    """All names of one generation. `put` and `remove` count from the next `commit` on."""
+
+    def __init__(self) -> None:
+        builder = tantivy.SchemaBuilder()
+        for name in ("iri", "of", "type", "identifier", "exact"):
+            builder.add_text_field(
+                name, stored=name == "of", tokenizer_name="raw", index_option="basic"
+            )
+        for name in ("words", "grams"):
+            builder.add_text_field(name, tokenizer_name="whitespace", index_option="freq")
+        for name in ("whole", "initials"):
+            builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
+        builder.add_bytes_field("facts", stored=True)
+        self._schema = builder.build()
+        self._index = tantivy.Index(self._schema)
+        self._writer = self._index.writer(_WRITER_BYTES, 1)
+        self._searcher = self._index.searcher()
+        self._weigh = lru_cache(maxsize=50_000)(self._rarity)
+        self._facts = lru_cache(maxsize=5_000)(self._read)
+
+    def put(self, facts: Facts) -> None:
+        """Add an entity, or replace what was known of it."""
+        self.remove(facts.iri)
+        document = tantivy.Document()
+        document.add_text("iri", facts.iri)
+        document.add_text("type", facts.type)
+        document.add_bytes("facts", facts.dumped())
+        keys = {k for one in (facts.iri, *facts.identifiers) for k in identifier_keys(one)}
+        for key in keys:
+            document.add_text("identifier", key)
+        self._writer.add_document(document)
+        for name in dict.fromkeys(facts.names):
+            self._put_name(facts, name)
+
+    def _put_name(self, facts: Facts, name: str) -> None:
+        spelling = spelled(name)
+        words = (*spelling.words, *spelling.aside)
+        if not words:
+            return
+        document = tantivy.Document()
+        document.add_text("of", facts.iri)
+        document.add_text("type", facts.type)
+        document.add_text("exact", name)
+        document.add_text("whole", spelling.key)
+        for letters in spelling.initials:
+            document.add_text("initials", letters)
+        document.add_text("words", " ".join(words))
+        document.add_text("grams", " ".join(_grams(words)))
+        self._writer.add_document(document)
+
+    def remove(self, iri: str) -> None:
+        """Forget an entity."""
+        self._writer.delete_documents_by_term("iri", iri)
+        self._writer.delete_documents_by_term("of", iri)
+
+    def commit(self) -> None:
+        """Show what was put and removed."""
+        self._writer.commit()
+        self._index.reload()
+        self._searcher = self._index.searcher()
+        self._weigh.cache_clear()
+        self._facts.cache_clear()
+
+    def weigh(self, word: str) -> float:
+        """How much a word says: 1 for one that is in every name, 10 for one in hardly any."""
+        return self._weigh(word)
+
+    def _rarity(self, word: str) -> float:
+        total = max(2, self._searcher.num_docs)
+        share = math.log((total + 1) / (self._searcher.doc_freq("words", word) + 1))
+        return 1.0 + (_RARE - 1.0) * share / math.log(total + 1)
+
+    def facts(self, iri: str) -> Facts | None:
+        """What is known of an entity."""
+        return self._facts(iri)
+
+    def _read(self, iri: str) -> Facts | None:
+        found = self._searcher.search(self._term("iri", iri), 1, count=False).hits
+        return self._decoded(found[0][1]) if found else None
+
+    def _decoded(self, address: Any) -> Facts:
+        return read_facts(bytes(self._searcher.doc(address)["facts"][0]))
+
+    def identified(self, text: str, types: Sequence[str] = (), limit: int = 20) -> list[Facts]:
+        """The entities that have an identifier."""
+        keys = identifier_keys(text)
+        if not keys:
+            return []
+        query = self._of_types(self._any("identifier", keys), types)
+        return [self._decoded(at) for _, at in self._searcher.search(query, limit, count=False).hits]
+
+    def similar(
+        self, asked: Spelling, types: Sequence[str] = (), limit: int = 40, without: str | None = None
+    ) -> list[Facts]:
+        """The entities with the names that are most like, as if nothing had the name `without`."""
+        words = (*asked.words, *asked.aside)[:_MOST_WORDS]
+        if not words:
+            return []
+        should = tantivy.Occur.Should
+        parts = [(should, self._boosted(self._term("words", word))) for word in dict.fromkeys(words)]
+        parts += [
+            (should, self._term("grams", gram, "freq"))
+            for gram in islice(dict.fromkeys(_grams(words)), _MOST_GRAMS)
+        ]
+        parts.append((should, self._boosted(self._term("whole", asked.key), _WHOLE_BOOST)))
+        if asked.short:  # too few trigrams would be left of it
+            for field, boost in (("whole", _WHOLE_BOOST), ("initials", _WORD_BOOST)):
+                near = tantivy.Query.fuzzy_term_query(self._schema, field, asked.key, 1)
+                parts.append((should, self._boosted(near, boost)))
+        found = self._of_types(tantivy.Query.boolean_query(parts), types)
+        if without is not None:
+            never = (tantivy.Occur.MustNot, self._term("exact", without))
+            found = tantivy.Query.boolean_query([(tantivy.Occur.Must, found), never])
+        return list(self._owners(found, limit))
+
+    def beginning(self, text: str, types: Sequence[str], limit: int, offset: int) -> list[Facts]:
+        """The entities with a name that has these words, the last of them begun."""
+        asked = spelled(text)
+        words = [*asked.words, *asked.aside][:_MOST_WORDS]
+        if not words:
+            return []
+        begun = tantivy.Query.regex_query(self._schema, "words", f"{words[-1]}.*")
+        parts = [(tantivy.Occur.Must, begun)]
+        parts += [(tantivy.Occur.Must, self._term("words", word)) for word in words[:-1]]
+        query = self._of_types(tantivy.Query.boolean_query(parts), types)
+        found = list(self._owners(query, 5 * (limit + offset) + 50))
+        key = asked.key
+        found.sort(key=lambda facts: _nearness(key, facts))
+        return found[offset : offset + limit]
+
+    def some(self, types: Sequence[str], limit: int, offset: int) -> list[Facts]:
+        """Any entities, for who has not typed anything yet."""
+        everything = tantivy.Query.regex_query(self._schema, "iri", ".*")
+        query = self._of_types(everything, types)
+        hits = self._searcher.search(query, limit, offset=offset, count=False).hits
+        return [self._decoded(at) for _, at in hits]
+
+    def _owners(self, query: tantivy.Query, limit: int) -> Iterator[Facts]:
+        seen: set[str] = set()
+        for _, address in self._searcher.search(query, limit, count=False).hits:
+            iri = self._searcher.doc(address)["of"][0]
+            if iri not in seen:
+                seen.add(iri)
+                if facts := self.facts(iri):
+                    yield facts
+
+    def _of_types(self, query: tantivy.Query, types: Sequence[str]) -> tantivy.Query:
+        if not types:
+            return query
+        must = tantivy.Occur.Must
+        only = tantivy.Query.const_score_query(self._any("type", types), 0.0)
+        return tantivy.Query.boolean_query([(must, query), (must, only)])
+
+    def _any(self, field: str, values: Iterable[str]) -> tantivy.Query:
+        return tantivy.Query.term_set_query(self._schema, field, list(values))
+
+    def _term(self, field: str, value: str, option: str = "basic") -> tantivy.Query:
+        return tantivy.Query.term_query(self._schema, field, value, option)
+
+    def _boosted(self, query: tantivy.Query, by: float = _WORD_BOOST) -> tantivy.Query:
+        return tantivy.Query.boost_query(query, by)
+
+
+def _grams(words: Iterable[str]) -> Iterator[str]:
+    """Trigrams of words, with a mark at both ends."""
+    for word in words:
+        marked = f"^{word}$"
+        for start in range(max(1, len(marked) - 2)):
+            yield marked[start : start + 3]
+
+
+def _nearness(key: str, facts: Facts) -> tuple[bool, int, str]:
+    """Sorts those first of which a name begins so, the shortest of them first."""
+    keys = [spelled(name).key for name in facts.names]
+    begun = [len(one) for one in keys if one.startswith(key)]
+    return not begun, min(begun or map(len, keys), default=0), facts.iri
