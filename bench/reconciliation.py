@@ -159,7 +159,7 @@ def other_form(name: str, dice: random.Random) -> str | None:
 def swapped(name: str, dice: random.Random) -> str | None:
     """The words in another order."""
     words = name.split()
-    if len(set(words)) < 2:  # noqa: PLR2004
+    if len(set(words)) < 2:
         return None
     other = list(words)
     while other == words:
@@ -181,7 +181,7 @@ class Ours:
         began = time.perf_counter()
         self.index = NameIndex()
         for one in facts:
-            self.index.put(one)
+            self.index.add(one)
         self.index.commit()
         self.built = time.perf_counter() - began
 
@@ -310,7 +310,9 @@ def main() -> None:
         f"WRatio: {each * 1e3:.1f} ms a name"
     )
     kept = report(questions, replies, others)
-    wrong = [(q, r) for q, r in zip(questions, replies, strict=True) if q.askable and q.iri != r.iri]
+    wrong = [
+        (q, r) for q, r in zip(questions, replies, strict=True) if q.askable and q.iri != r.iri
+    ]
     for question, reply in sorted(wrong, key=lambda pair: not pair[1].match)[: given.misses]:
         got = known[reply.iri].names if reply.iri else ()
         told = "MATCH" if reply.match else ""

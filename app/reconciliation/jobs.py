@@ -10,6 +10,7 @@ from typing import Any
 import pyoxigraph as ox
 
 from app.profile import Field, Profile, load_profile
+from app.rdf.terms import RDF, SKOS
 from app.reconciliation.sources import FactsReader, called
 from app.records.graph import Graph, Value
 from app.records.jobs import Cage, Reply
@@ -67,6 +68,43 @@ def values(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> No
     reply.write(_json(answer))
 
 
+def holders(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> None:  # noqa: ARG001
+    """The first `limit` entities that have one of `values` in `property`, as JSON.
+
+    A value may be an IRI, a literal, or what the thing is called that a reference leads to. Only
+    `types`, unless these are none.
+    """
+    graph, profile = _reading(cage, args)
+    found: set[str] = set()
+    for kind in profile.types:
+        at = filterable(kind).get(args["property"])
+        if at is None or (args["types"] and kind.name not in args["types"]):
+            continue
+        ends = {term for text in args["values"] for term in _terms(graph, profile, at.field, text)}
+        for node in graph.walk_back(ends, at.path):
+            if isinstance(node, ox.NamedNode) and profile.of_classes(graph.about(node).classes):
+                found.add(node.value)
+            if len(found) >= args["limit"]:
+                break
+    reply.write(_json(sorted(found)))
+
+
+def _terms(graph: Graph, profile: Profile, field: Field, text: str) -> Iterable[Value]:
+    """The terms that a text may stand for in a field."""
+    node = _node(text)
+    if node is not None:
+        yield node
+    literals = [ox.Literal(text), *(ox.Literal(text, language=lang) for lang in profile.languages)]
+    yield from literals
+    for datatype in field.datatypes:
+        if datatype != RDF["langString"]:
+            yield ox.Literal(text, datatype=datatype)
+    if field.kind == "reference":
+        for predicate in (SKOS["prefLabel"], SKOS["notation"]):
+            for literal in literals:
+                yield from graph.subjects(predicate, literal)
+
+
 def _reading(cage: Cage, args: Mapping[str, Any]) -> tuple[Graph, Profile]:
     profile: Profile = cage.once(_profile, args["ontology"], args["shapes"], args["base_iri"])
     return Graph(cage.store, profile.base_iri), profile
@@ -111,7 +149,9 @@ def _in_language(field: Field, values: list[Value], lang: str) -> list[Value]:
     """Of texts those in the language asked for, if there are any."""
     if field.kind != "text":
         return values
-    own = [v for v in values if isinstance(v, ox.Literal) and (v.language or "")[:2] == lang]
+    own: list[Value] = [
+        v for v in values if isinstance(v, ox.Literal) and (v.language or "")[:2] == lang
+    ]
     return own or values
 
 

@@ -39,7 +39,9 @@ class Candidate:
         ]
         score = CERTAIN if self.identified else combined(self.name_score, self.properties)
         decisive = not self.short or self.identified
-        return Scored(self.facts.iri, round(score, 2), self.name, tuple(features), decisive)
+        return Scored(
+            self.facts.iri, round(score, 2), self.name, tuple(features), decisive, self.identified
+        )
 
 
 def candidates(
@@ -69,5 +71,5 @@ def _order(candidate: Candidate) -> tuple[float, int, str]:
 
 
 def ranked(found: Sequence[Candidate]) -> list[Scored]:
-    """Their scores in falling order."""
-    return sorted((one.scored() for one in found), key=lambda one: -one.score)
+    """Their scores in falling order, those with an equal identifier first."""
+    return sorted((one.scored() for one in found), key=lambda one: (not one.identified, -one.score))

@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 from typing import Any
 
@@ -59,7 +59,7 @@ def read_facts(line: bytes) -> Facts:
 
 
 class NameIndex:
-    """All names of one generation. `put` and `remove` count from the next `commit` on."""
+    """All names of one generation. `add` and `remove` count from the next `commit` on."""
 
     def __init__(self) -> None:
         builder = tantivy.SchemaBuilder()
@@ -75,13 +75,10 @@ class NameIndex:
         self._schema = builder.build()
         self._index = tantivy.Index(self._schema)
         self._writer = self._index.writer(_WRITER_BYTES, 1)
-        self._searcher = self._index.searcher()
-        self._weigh = lru_cache(maxsize=50_000)(self._rarity)
-        self._facts = lru_cache(maxsize=5_000)(self._read)
+        self._show()
 
-    def put(self, facts: Facts) -> None:
-        """Add an entity, or replace what was known of it."""
-        self.remove(facts.iri)
+    def add(self, facts: Facts) -> None:
+        """Add an entity; `remove` first what was known of it."""
         document = tantivy.Document()
         document.add_text("iri", facts.iri)
         document.add_text("type", facts.type)
@@ -91,9 +88,9 @@ class NameIndex:
             document.add_text("identifier", key)
         self._writer.add_document(document)
         for name in dict.fromkeys(facts.names):
-            self._put_name(facts, name)
+            self._add_name(facts, name)
 
-    def _put_name(self, facts: Facts, name: str) -> None:
+    def _add_name(self, facts: Facts, name: str) -> None:
         spelling = spelled(name)
         words = (*spelling.words, *spelling.aside)
         if not words:
@@ -118,29 +115,25 @@ class NameIndex:
         """Show what was put and removed."""
         self._writer.commit()
         self._index.reload()
-        self._searcher = self._index.searcher()
-        self._weigh.cache_clear()
-        self._facts.cache_clear()
+        self._show()
+
+    def _show(self) -> None:
+        """Read what is committed; what is remembered is remembered of it."""
+        self._searcher = searcher = self._index.searcher()
+        self._weigh = lru_cache(maxsize=50_000)(partial(_rarity, searcher))
+        self._facts = lru_cache(maxsize=5_000)(partial(self._read, searcher))
 
     def weigh(self, word: str) -> float:
         """How much a word says: 1 for one that is in every name, 10 for one in hardly any."""
         return self._weigh(word)
 
-    def _rarity(self, word: str) -> float:
-        total = max(2, self._searcher.num_docs)
-        share = math.log((total + 1) / (self._searcher.doc_freq("words", word) + 1))
-        return 1.0 + (_RARE - 1.0) * share / math.log(total + 1)
-
     def facts(self, iri: str) -> Facts | None:
         """What is known of an entity."""
         return self._facts(iri)
 
-    def _read(self, iri: str) -> Facts | None:
-        found = self._searcher.search(self._term("iri", iri), 1, count=False).hits
-        return self._decoded(found[0][1]) if found else None
-
-    def _decoded(self, address: Any) -> Facts:
-        return read_facts(bytes(self._searcher.doc(address)["facts"][0]))
+    def _read(self, searcher: tantivy.Searcher, iri: str) -> Facts | None:
+        found = searcher.search(self._term("iri", iri), 1, count=False).hits
+        return _decoded(searcher, found[0][1]) if found else None
 
     def identified(self, text: str, types: Sequence[str] = (), limit: int = 20) -> list[Facts]:
         """The entities that have an identifier."""
@@ -148,17 +141,24 @@ class NameIndex:
         if not keys:
             return []
         query = self._of_types(self._any("identifier", keys), types)
-        return [self._decoded(at) for _, at in self._searcher.search(query, limit, count=False).hits]
+        searcher = self._searcher
+        return [_decoded(searcher, at) for _, at in searcher.search(query, limit, count=False).hits]
 
     def similar(
-        self, asked: Spelling, types: Sequence[str] = (), limit: int = 40, without: str | None = None
+        self,
+        asked: Spelling,
+        types: Sequence[str] = (),
+        limit: int = 40,
+        without: str | None = None,
     ) -> list[Facts]:
         """The entities with the names that are most like, as if nothing had the name `without`."""
         words = (*asked.words, *asked.aside)[:_MOST_WORDS]
         if not words:
             return []
         should = tantivy.Occur.Should
-        parts = [(should, self._boosted(self._term("words", word))) for word in dict.fromkeys(words)]
+        parts = [
+            (should, self._boosted(self._term("words", word))) for word in dict.fromkeys(words)
+        ]
         parts += [
             (should, self._term("grams", gram, "freq"))
             for gram in islice(dict.fromkeys(_grams(words)), _MOST_GRAMS)
@@ -193,16 +193,18 @@ class NameIndex:
         """Any entities, for who has not typed anything yet."""
         everything = tantivy.Query.regex_query(self._schema, "iri", ".*")
         query = self._of_types(everything, types)
-        hits = self._searcher.search(query, limit, offset=offset, count=False).hits
-        return [self._decoded(at) for _, at in hits]
+        searcher = self._searcher
+        hits = searcher.search(query, limit, offset=offset, count=False).hits
+        return [_decoded(searcher, at) for _, at in hits]
 
     def _owners(self, query: tantivy.Query, limit: int) -> Iterator[Facts]:
         seen: set[str] = set()
-        for _, address in self._searcher.search(query, limit, count=False).hits:
-            iri = self._searcher.doc(address)["of"][0]
+        searcher, read = self._searcher, self._facts
+        for _, address in searcher.search(query, limit, count=False).hits:
+            iri = searcher.doc(address)["of"][0]
             if iri not in seen:
                 seen.add(iri)
-                if facts := self.facts(iri):
+                if facts := read(iri):
                     yield facts
 
     def _of_types(self, query: tantivy.Query, types: Sequence[str]) -> tantivy.Query:
@@ -220,6 +222,16 @@ class NameIndex:
 
     def _boosted(self, query: tantivy.Query, by: float = _WORD_BOOST) -> tantivy.Query:
         return tantivy.Query.boost_query(query, by)
+
+
+def _rarity(searcher: tantivy.Searcher, word: str) -> float:
+    total = max(2, searcher.num_docs)
+    share = math.log((total + 1) / (searcher.doc_freq("words", word) + 1))
+    return 1.0 + (_RARE - 1.0) * max(0.0, share) / math.log(total + 1)
+
+
+def _decoded(searcher: tantivy.Searcher, address: Any) -> Facts:
+    return read_facts(bytes(searcher.doc(address)["facts"][0]))
 
 
 def _grams(words: Iterable[str]) -> Iterator[str]:

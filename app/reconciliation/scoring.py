@@ -70,6 +70,9 @@ class Scored:
     decisive: bool = True
     """Whether enough was said to decide by; not so with a name of few letters."""
 
+    identified: bool = False
+    """Whether an identifier is equal: then only others of which that is so contend."""
+
 
 def name_score(asked: Spelling, known: Spelling, weigh: Weigh) -> float:
     """Likeness of two names, 0 to 1."""
@@ -228,6 +231,8 @@ def decided(ranked: Sequence[Scored]) -> bool:
     """Whether the first of candidates in falling order is the one: good enough, and clearly ahead."""
     if not ranked:
         return False
+    if ranked[0].identified:
+        return len(ranked) == 1 or not ranked[1].identified
     first = ranked[0].score
     second = ranked[1].score if len(ranked) > 1 else 0.0
     if first >= EXACT:

@@ -56,11 +56,10 @@ def sources(kind: EntityType) -> Sources:
             labels.append(path)
         elif (own and last in _NAMING) or last == _SHORT_FORM:
             names.append(path)
-        elif field.kind == "literal" and (
-            last == SKOS["notation"] or (own and (field.weight or 0) >= _IDENTIFYING_WEIGHT)
-        ):
-            identifiers.append(path)
-        elif own and last in _SAME:
+        elif (
+            field.kind == "literal"
+            and (last == SKOS["notation"] or (own and (field.weight or 0) >= _IDENTIFYING_WEIGHT))
+        ) or (own and last in _SAME):
             identifiers.append(path)
         elif field.derived and last in _PLACES:
             places.append(path)
