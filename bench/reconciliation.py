@@ -192,7 +192,7 @@ class Ours:
 
 
 class WRatio:
-    """RapidFuzz alone: the most similar of all names, case and marks ignored (`default_process`)."""
+    """RapidFuzz alone: the most similar of all names, case and marks ignored."""
 
     def __init__(self, facts: Sequence[Facts]) -> None:
         pairs = [(name, one.iri) for one in facts if one.type == _TYPE for name in one.names]
@@ -227,7 +227,7 @@ def with_threshold(questions: Sequence[Question], replies: Sequence[Reply]) -> l
 
 @dataclass(frozen=True)
 class Figures:
-    """Recall of the first candidate; how many were called a match, and how many of these rightly."""
+    """Recall of the first candidate; how many were called a match, and which part rightly."""
 
     recall: float
     matches: int

@@ -75,7 +75,7 @@ def test_imports_point_one_way() -> None:
             "app.accounts": {"app.database", *GROUND},
             "app.store": {"app.log", "app.sandbox", *GROUND},
             **dict.fromkeys(ROOMS, below),
-            **dict.fromkeys(UPSTAIRS, {"app.records", *below}),
+            **{one: {"app.records", *below} for one in UPSTAIRS},
             "app.api": {*ROOMS, *UPSTAIRS, *below, "app.settings"},
             "app.pages": {"app.api", *ROOMS, *below, "app.settings"},
         }

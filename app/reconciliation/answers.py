@@ -19,6 +19,9 @@ PREVIEW_WIDTH: Final = 430
 PREVIEW_HEIGHT: Final = 300
 DRAFT: Final = "1.0-draft"
 
+_PLACES_TOLD = 2
+_NAMES_TOLD = 3
+
 _INTEGERS = {XSD[name].value for name in ("integer", "int", "long", "nonNegativeInteger")} | {
     XSD["positiveInteger"].value
 }
@@ -126,7 +129,7 @@ def candidate(match: Match, profile: Profile, lang: str, *, draft: bool) -> Json
     return {
         "id": facts.iri,
         "name": facts.label(lang),
-        **description(facts),
+        **description(facts, lang),
         "type": [_type(profile.type(facts.type), lang)],
         "score": match.scored.score,
         "features": [_feature(one, draft=draft) for one in match.scored.features],
@@ -142,10 +145,10 @@ def _feature(feature: Feature, *, draft: bool) -> Json:
     return found
 
 
-def description(facts: Facts) -> Json:
+def description(facts: Facts, lang: str) -> Json:
     """What tells namesakes apart: where it is, and what else it is called."""
-    words = [*facts.places[-1:], *facts.places[:1]] if len(facts.places) > 1 else facts.places
-    others = [name for name in facts.names if name not in facts.labels.values()][:3]
+    words = facts.where(lang)[:_PLACES_TOLD]
+    others = [name for name in facts.names if name not in facts.labels.values()][:_NAMES_TOLD]
     told = "; ".join(filter(None, (", ".join(dict.fromkeys(words)), " · ".join(others))))
     return {"description": told} if told else {}
 
@@ -156,7 +159,7 @@ def entity_suggestion(facts: Facts, profile: Profile, lang: str) -> Json:
     return {
         "id": facts.iri,
         "name": facts.label(lang),
-        **description(facts),
+        **description(facts, lang),
         "notable": notable,
     }
 

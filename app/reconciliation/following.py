@@ -54,13 +54,14 @@ class FollowingIndex:
         if self._generation != self._runner.generation:
             if self._work is None or self._work.done():
                 self._work = asyncio.create_task(self._follow())
-            await asyncio.wait({self._work}, timeout=_PATIENCE_SECONDS if self._index else None)
-            if self._work.done() and (fault := self._work.exception()):
-                if self._index is None:
-                    raise fault
-                log.warning("the index of names stays behind: %s", fault)
-        assert self._index
-        return self._index
+            work = self._work
+            if self._index is None:
+                await asyncio.shield(work)
+            else:
+                await asyncio.wait({work}, timeout=_PATIENCE_SECONDS)
+                if work.done() and (fault := work.exception()):
+                    log.warning("the index of names stays behind: %s", fault)
+        return self._index or NameIndex()
 
     async def _follow(self) -> None:
         generation = self._runner.generation

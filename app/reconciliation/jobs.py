@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -69,24 +70,24 @@ def values(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> No
 
 
 def holders(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> None:  # noqa: ARG001
-    """The first `limit` entities that have one of `values` in `property`, as JSON.
+    """The first `limit` entities that have what most of `conditions` ask for, as JSON.
 
-    A value may be an IRI, a literal, or what the thing is called that a reference leads to. Only
-    `types`, unless these are none.
+    A condition is a property and values, one of which is enough: an IRI, a literal, or what the
+    thing is called that a reference leads to. Only `types`, unless these are none.
     """
     graph, profile = _reading(cage, args)
-    found: set[str] = set()
+    times: Counter[str] = Counter()
     for kind in profile.types:
-        at = filterable(kind).get(args["property"])
-        if at is None or (args["types"] and kind.name not in args["types"]):
+        if args["types"] and kind.name not in args["types"]:
             continue
-        ends = {term for text in args["values"] for term in _terms(graph, profile, at.field, text)}
-        for node in graph.walk_back(ends, at.path):
-            if isinstance(node, ox.NamedNode) and profile.of_classes(graph.about(node).classes):
-                found.add(node.value)
-            if len(found) >= args["limit"]:
-                break
-    reply.write(_json(sorted(found)))
+        fields = filterable(kind)
+        for name, texts in args["conditions"]:
+            if at := fields.get(name):
+                ends = {term for text in texts for term in _terms(graph, profile, at.field, text)}
+                nodes = graph.walk_back(ends, at.path)
+                times.update(node.value for node in nodes if isinstance(node, ox.NamedNode))
+    order = sorted(times, key=lambda iri: (-times[iri], iri))
+    reply.write(_json(order[: args["limit"]]))
 
 
 def _terms(graph: Graph, profile: Profile, field: Field, text: str) -> Iterable[Value]:

@@ -59,7 +59,7 @@ def candidates(
         if facts.iri in found:
             continue
         names = [name for name in facts.names if name != without]
-        score, name = best_name(asked, names, facts.places, index.weigh)
+        score, name = best_name(asked, names, facts.place_names, index.weigh)
         if score >= _LEAST:
             found[facts.iri] = Candidate(facts, score, name, short=asked.short)
     return sorted(found.values(), key=_order)

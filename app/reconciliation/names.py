@@ -31,7 +31,7 @@ _RARE = 10.0
 class Facts:
     """What is compared of an entity: names (the first is what it is called), identifiers, places.
 
-    `labels` is what it is called in each language.
+    `labels` and each place are texts by language, "" for those without one.
     """
 
     iri: str
@@ -39,12 +39,20 @@ class Facts:
     labels: dict[str, str]
     names: tuple[str, ...]
     identifiers: tuple[str, ...] = ()
-    places: tuple[str, ...] = ()
+    places: tuple[dict[str, str], ...] = ()
 
     def label(self, lang: str) -> str:
         """What it is called in a language, else in English, else in any."""
-        labels = self.labels
-        return labels.get(lang) or labels.get("en") or next(iter(labels.values()), self.iri)
+        return _in(self.labels, lang) or self.iri
+
+    def where(self, lang: str) -> list[str]:
+        """Its places, in a language."""
+        return [name for place in self.places if (name := _in(place, lang))]
+
+    @property
+    def place_names(self) -> set[str]:
+        """Its places, in all languages."""
+        return {name for place in self.places for name in place.values()}
 
     def dumped(self) -> bytes:
         """As JSON; `read_facts` is the inverse."""
@@ -56,6 +64,10 @@ def read_facts(line: bytes) -> Facts:
     """The facts of `Facts.dumped`."""
     iri, kind, labels, names, identifiers, places = json.loads(line)
     return Facts(iri, kind, labels, tuple(names), tuple(identifiers), tuple(places))
+
+
+def _in(texts: dict[str, str], lang: str) -> str:
+    return texts.get(lang) or texts.get("en") or next(iter(texts.values()), "")
 
 
 class NameIndex:

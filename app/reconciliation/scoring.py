@@ -228,7 +228,7 @@ def property_likeness(asked: str, values: Iterable[str]) -> float:
 
 
 def decided(ranked: Sequence[Scored]) -> bool:
-    """Whether the first of candidates in falling order is the one: good enough, and clearly ahead."""
+    """Whether the first of candidates in falling order is the one: good, and clearly ahead."""
     if not ranked:
         return False
     if ranked[0].identified:

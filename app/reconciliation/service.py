@@ -106,21 +106,13 @@ class Reconciliation:
         return [Candidate(one) for one in facts]
 
     async def _holding(self, index: NameIndex, query: MatchQuery) -> list[Candidate]:
-        """Of a query without a name: who has the first property that anybody has."""
+        """Of a query without a name: who has most of the properties that are asked for."""
         if query.never or any(condition.property is None for condition in query.conditions):
             return []
-        for condition in query.conditions:
-            if condition.quantifier != "none":
-                answer = await self._run(
-                    "holders",
-                    property=condition.property,
-                    values=list(condition.values),
-                    types=list(query.types) if query.strict else [],
-                    limit=_HOLDERS,
-                )
-                if found := [facts for iri in json.loads(answer) if (facts := index.facts(iri))]:
-                    return [Candidate(one) for one in found]
-        return []
+        wanted = [[c.property, list(c.values)] for c in query.conditions if c.quantifier != "none"]
+        types = list(query.types) if query.strict else []
+        answer = await self._run("holders", conditions=wanted, types=types, limit=_HOLDERS)
+        return [Candidate(one) for iri in json.loads(answer) if (one := index.facts(iri))]
 
     async def _texts(
         self, queries: Sequence[MatchQuery], found: Sequence[Sequence[Candidate]]

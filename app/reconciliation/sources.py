@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,6 +45,11 @@ class Sources:
     identifiers: tuple[Path, ...]
     places: tuple[Path, ...]
 
+    @property
+    def all(self) -> tuple[tuple[Path, ...], ...]:
+        """The four of them."""
+        return self.labels, self.names, self.identifiers, self.places
+
 
 def sources(kind: EntityType) -> Sources:
     """What the fields of a type are to reconciliation."""
@@ -74,7 +79,7 @@ class FactsReader:
         self._profile = profile
         self._names = Names(graph, profile, profile.languages[0])
         self._sources = {kind.name: sources(kind) for kind in profile.types}
-        self._called: dict[Node, tuple[str, ...]] = {}
+        self._called: dict[Node, dict[str, str]] = {}
 
     def everything(self) -> Iterator[Facts]:
         """The facts of all entities: a few queries for each type, whatever their number."""
@@ -87,13 +92,9 @@ class FactsReader:
 
     def _of_type(self, kind: EntityType, iris: list[str]) -> Iterator[Facts]:
         self._names.preload(kind)
-        wanted = self._sources[kind.name]
-        columns = [
-            self._columns(kind, paths)
-            for paths in (wanted.labels, wanted.names, wanted.identifiers, wanted.places)
-        ]
+        columns = [self._columns(kind, paths) for paths in self._sources[kind.name].all]
         for iri in iris:
-            yield self._facts(iri, kind, *(column.get(iri, []) for column in columns))
+            yield self._facts(iri, kind, [column.get(iri, []) for column in columns])
 
     def _columns(self, kind: EntityType, paths: Iterable[Path]) -> dict[str, list[Value]]:
         found: dict[str, list[Value]] = {}
@@ -108,25 +109,15 @@ class FactsReader:
         kind = self._profile.of_classes(self._graph.about(node).classes)
         if kind is None:
             return None
-        wanted = self._sources[kind.name]
         columns = [
             [value for path in paths for value in self._graph.walk(node, path, _MOST_VALUES)[0]]
-            for paths in (wanted.labels, wanted.names, wanted.identifiers, wanted.places)
+            for paths in self._sources[kind.name].all
         ]
-        return self._facts(iri, kind, *columns)
+        return self._facts(iri, kind, columns)
 
-    def _facts(
-        self,
-        iri: str,
-        kind: EntityType,
-        labels: list[Value],
-        names: list[Value],
-        identifiers: list[Value],
-        places: list[Value],
-    ) -> Facts:
-        by_lang: dict[str, str] = {}
-        for value in sorted((v for v in labels if isinstance(v, ox.Literal)), key=str):
-            by_lang.setdefault((value.language or "").partition("-")[0], value.value)
+    def _facts(self, iri: str, kind: EntityType, columns: Sequence[list[Value]]) -> Facts:
+        labels, names, identifiers, places = columns
+        by_lang = _by_language(labels)
         if not by_lang:
             by_lang[""] = self._names.of(ox.NamedNode(iri)).text
         texts = [*by_lang.values(), *sorted(_texts(labels)), *sorted(_texts(names))]
@@ -136,17 +127,16 @@ class FactsReader:
             by_lang,
             tuple(dict.fromkeys(texts)),
             tuple(dict.fromkeys(_texts(identifiers))),
-            tuple(dict.fromkeys(t for place in places for t in self._called_of(place))),
+            tuple(filter(None, (self._place(value) for value in sorted(places, key=_kind)))),
         )
 
-    def _called_of(self, value: Value) -> tuple[str, ...]:
-        """The text of a literal; the names of a thing in all languages."""
-        if isinstance(value, ox.NamedNode | ox.BlankNode):
-            if value not in self._called:
-                labels = self._graph.objects(value, SKOS["prefLabel"])
-                self._called[value] = tuple(sorted(set(_texts(labels))))
-            return self._called[value]
-        return tuple(_texts([value]))
+    def _place(self, value: Value) -> dict[str, str]:
+        """The text of a literal; what a thing is called in each language."""
+        if not isinstance(value, ox.NamedNode | ox.BlankNode):
+            return _by_language([value])
+        if value not in self._called:
+            self._called[value] = _by_language(self._graph.objects(value, SKOS["prefLabel"]))
+        return self._called[value]
 
 
 def called(graph: Graph, node: ox.NamedNode) -> list[str]:
@@ -155,6 +145,19 @@ def called(graph: Graph, node: ox.NamedNode) -> list[str]:
     last = node.value.rstrip("/#").replace("#", "/").rpartition("/")[2]
     same = [text for one in _SAME for text in _texts(graph.objects(node, one))]
     return list(dict.fromkeys([node.value, last, *texts, *same]))
+
+
+def _by_language(values: Iterable[Value]) -> dict[str, str]:
+    """The first text of each language."""
+    found: dict[str, str] = {}
+    for value in sorted((v for v in values if isinstance(v, ox.Literal)), key=str):
+        found.setdefault((value.language or "").partition("-")[0], value.value)
+    return found
+
+
+def _kind(value: Value) -> tuple[bool, str]:
+    """Sorts names of towns before countries, which are things."""
+    return not isinstance(value, ox.Literal), str(value)
 
 
 def _texts(values: Iterable[Value]) -> list[str]:

@@ -15,74 +15,13 @@ from functools import lru_cache
 MAX_LENGTH = 500
 """Characters of a name that are compared."""
 
-LEGAL_FORMS = frozenset(
-    [
-        "ab",
-        "ag",
-        "aisbl",
-        "aps",
-        "as",
-        "asbl",
-        "bv",
-        "bvba",
-        "comm",
-        "corp",
-        "corporation",
-        "cv",
-        "cva",
-        "cvba",
-        "doo",
-        "ebvba",
-        "eeig",
-        "ev",
-        "ewiv",
-        "gbr",
-        "ggmbh",
-        "gmbh",
-        "gug",
-        "haftungsbeschrankt",
-        "inc",
-        "incorporated",
-        "ivzw",
-        "kda",
-        "kdah",
-        "kg",
-        "kga",
-        "kgaa",
-        "limited",
-        "llc",
-        "llp",
-        "ltd",
-        "mbh",
-        "nv",
-        "nyrt",
-        "ohg",
-        "oy",
-        "oyj",
-        "plc",
-        "pvba",
-        "sarl",
-        "sas",
-        "sasu",
-        "scrl",
-        "se",
-        "sgps",
-        "slu",
-        "snc",
-        "spa",
-        "sprl",
-        "spzoo",
-        "srl",
-        "srls",
-        "sro",
-        "sa",
-        "stichting",
-        "uab",
-        "vof",
-        "vzw",
-        "zrt",
-    ]
-)
+_FORMS = """
+ab ag aisbl aps as asbl bv bvba comm corp corporation cv cva cvba doo ebvba eeig ev ewiv gbr ggmbh
+gmbh gug haftungsbeschrankt inc incorporated ivzw kda kdah kg kga kgaa limited llc llp ltd mbh nv
+nyrt ohg oy oyj plc pvba sarl sas sasu scrl se sgps slu snc spa sprl spzoo srl srls sro sa
+stichting uab vof vzw zrt
+"""
+LEGAL_FORMS = frozenset(_FORMS.split())
 """Words that say as what an organisation is registered, not what it is called.
 
 The only list of this room that is about organisations. Words that are as often part of a name, like
@@ -101,71 +40,12 @@ _SHORT_KEY = 5
 _INITIALS = 3
 _WORD = re.compile(r"[^\W_]+")
 _TAIL = re.compile(r"[(\[]([^()\[\]]*)[)\]]\s*$")
-_LINKING = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "au",
-        "aux",
-        "d",
-        "da",
-        "das",
-        "de",
-        "dem",
-        "den",
-        "der",
-        "des",
-        "di",
-        "die",
-        "dla",
-        "do",
-        "du",
-        "e",
-        "een",
-        "el",
-        "en",
-        "et",
-        "for",
-        "fuer",
-        "fur",
-        "het",
-        "i",
-        "il",
-        "im",
-        "in",
-        "l",
-        "la",
-        "le",
-        "les",
-        "of",
-        "on",
-        "op",
-        "s",
-        "sur",
-        "te",
-        "the",
-        "und",
-        "v",
-        "van",
-        "vom",
-        "von",
-        "voor",
-        "vor",
-        "y",
-        "z",
-        "zu",
-        "zum",
-        "zur",
-        "pour",
-        "the",
-        "del",
-        "della",
-        "delle",
-        "degli",
-        "dei",
-    ]
-)
+_SMALL_WORDS = """
+a an and au aux d da das de dem den der des di die dla do du e een el en et for fuer fur het i il
+im in l la le les of on op s sur te the und v van vom von voor vor y z zu zum zur pour the del
+della delle degli dei
+"""
+_LINKING = frozenset(_SMALL_WORDS.split())
 """Words that join others, in the languages of the region; they say little by themselves."""
 
 
