@@ -12,15 +12,13 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from itertools import islice
-from typing import Any
 
 import tantivy
 
 from app.reconciliation.spelling import Spelling, identifier_keys, spelled
 
 _WRITER_BYTES = 50_000_000
-_MOST_GRAMS = 60
+_MOST_GRAMS = 14
 _MOST_WORDS = 16
 _WORD_BOOST = 3.0
 _WHOLE_BOOST = 10.0
@@ -76,17 +74,16 @@ class NameIndex:
     def __init__(self) -> None:
         builder = tantivy.SchemaBuilder()
         for name in ("iri", "of", "type", "identifier", "exact"):
-            builder.add_text_field(
-                name, stored=name == "of", tokenizer_name="raw", index_option="basic"
-            )
+            stored = name in {"iri", "of"}
+            builder.add_text_field(name, stored=stored, tokenizer_name="raw", index_option="basic")
         for name in ("words", "grams"):
             builder.add_text_field(name, tokenizer_name="whitespace", index_option="freq")
         for name in ("whole", "initials"):
             builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
-        builder.add_bytes_field("facts", stored=True)
         self._schema = builder.build()
         self._index = tantivy.Index(self._schema)
         self._writer = self._index.writer(_WRITER_BYTES, 1)
+        self._known: dict[str, bytes] = {}
         self._show()
 
     def add(self, facts: Facts) -> None:
@@ -94,7 +91,7 @@ class NameIndex:
         document = tantivy.Document()
         document.add_text("iri", facts.iri)
         document.add_text("type", facts.type)
-        document.add_bytes("facts", facts.dumped())
+        self._known[facts.iri] = facts.dumped()
         keys = {k for one in (facts.iri, *facts.identifiers) for k in identifier_keys(one)}
         for key in keys:
             document.add_text("identifier", key)
@@ -122,6 +119,7 @@ class NameIndex:
         """Forget an entity."""
         self._writer.delete_documents_by_term("iri", iri)
         self._writer.delete_documents_by_term("of", iri)
+        self._known.pop(iri, None)
 
     def commit(self) -> None:
         """Show what was put and removed."""
@@ -133,7 +131,7 @@ class NameIndex:
         """Read what is committed; what is remembered is remembered of it."""
         self._searcher = searcher = self._index.searcher()
         self._weigh = lru_cache(maxsize=50_000)(partial(_rarity, searcher))
-        self._facts = lru_cache(maxsize=5_000)(partial(self._read, searcher))
+        self._facts = lru_cache(maxsize=5_000)(self._read)
 
     def weigh(self, word: str) -> float:
         """How much a word says: 1 for one that is in every name, 10 for one in hardly any."""
@@ -143,9 +141,9 @@ class NameIndex:
         """What is known of an entity."""
         return self._facts(iri)
 
-    def _read(self, searcher: tantivy.Searcher, iri: str) -> Facts | None:
-        found = searcher.search(self._term("iri", iri), 1, count=False).hits
-        return _decoded(searcher, found[0][1]) if found else None
+    def _read(self, iri: str) -> Facts | None:
+        line = self._known.get(iri)
+        return read_facts(line) if line else None
 
     def identified(self, text: str, types: Sequence[str] = (), limit: int = 20) -> list[Facts]:
         """The entities that have an identifier."""
@@ -153,8 +151,7 @@ class NameIndex:
         if not keys:
             return []
         query = self._of_types(self._any("identifier", keys), types)
-        searcher = self._searcher
-        return [_decoded(searcher, at) for _, at in searcher.search(query, limit, count=False).hits]
+        return list(self._owners(query, limit, "iri"))
 
     def similar(
         self,
@@ -171,10 +168,7 @@ class NameIndex:
         parts = [
             (should, self._boosted(self._term("words", word))) for word in dict.fromkeys(words)
         ]
-        parts += [
-            (should, self._term("grams", gram, "freq"))
-            for gram in islice(dict.fromkeys(_grams(words)), _MOST_GRAMS)
-        ]
+        parts += [(should, self._term("grams", gram, "freq")) for gram in self._rarest(words)]
         parts.append((should, self._boosted(self._term("whole", asked.key), _WHOLE_BOOST)))
         if asked.short:  # too few trigrams would be left of it
             for field, boost in (("whole", _WHOLE_BOOST), ("initials", _WORD_BOOST)):
@@ -205,15 +199,21 @@ class NameIndex:
         """Any entities, for who has not typed anything yet."""
         everything = tantivy.Query.regex_query(self._schema, "iri", ".*")
         query = self._of_types(everything, types)
-        searcher = self._searcher
-        hits = searcher.search(query, limit, offset=offset, count=False).hits
-        return [_decoded(searcher, at) for _, at in hits]
+        return list(self._owners(query, limit, "iri", offset))
 
-    def _owners(self, query: tantivy.Query, limit: int) -> Iterator[Facts]:
+    def _rarest(self, words: Iterable[str]) -> list[str]:
+        """The trigrams that say most: a few rare ones find what all would, and much sooner."""
+        count = self._searcher.doc_freq
+        counted = [(count("grams", gram), gram) for gram in dict.fromkeys(_grams(words))]
+        return [gram for _, gram in sorted(one for one in counted if one[0])[:_MOST_GRAMS]]
+
+    def _owners(
+        self, query: tantivy.Query, limit: int, field: str = "of", offset: int = 0
+    ) -> Iterator[Facts]:
         seen: set[str] = set()
         searcher, read = self._searcher, self._facts
-        for _, address in searcher.search(query, limit, count=False).hits:
-            iri = searcher.doc(address)["of"][0]
+        for _, address in searcher.search(query, limit, offset=offset, count=False).hits:
+            iri = searcher.doc(address)[field][0]
             if iri not in seen:
                 seen.add(iri)
                 if facts := read(iri):
@@ -240,10 +240,6 @@ def _rarity(searcher: tantivy.Searcher, word: str) -> float:
     total = max(2, searcher.num_docs)
     share = math.log((total + 1) / (searcher.doc_freq("words", word) + 1))
     return 1.0 + (_RARE - 1.0) * max(0.0, share) / math.log(total + 1)
-
-
-def _decoded(searcher: tantivy.Searcher, address: Any) -> Facts:
-    return read_facts(bytes(searcher.doc(address)["facts"][0]))
 
 
 def _grams(words: Iterable[str]) -> Iterator[str]:

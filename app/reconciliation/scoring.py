@@ -167,14 +167,15 @@ def word_likeness(one: str, other: str) -> float:
     """Likeness of two words, 0 to 1: by typing errors, or as a word and its abbreviation."""
     if one == other:
         return 1.0
-    shorter, longer = sorted((one, other), key=len)
+    shorter, longer = (one, other) if len(one) < len(other) else (other, one)
+    length = len(longer)
     if len(shorter) >= _SHORTEST_PREFIX and longer.startswith(shorter):
-        return max(_ABBREVIATED, OSA.normalized_similarity(one, other))
-    if shorter.isdigit() or longer.isdigit():
+        return max(_ABBREVIATED, len(shorter) / length)
+    errors = max(1, int(length * (1 - _ALIKE)))
+    if length - len(shorter) > errors or len(shorter) == 1 or shorter.isdigit() or longer.isdigit():
         return 0.0
-    distance = OSA.distance(one, other)
-    likeness = 1.0 - distance / len(longer)
-    return likeness if likeness >= _ALIKE or (distance == 1 and len(shorter) > 1) else 0.0
+    distance = OSA.distance(one, other, score_cutoff=errors)
+    return 1.0 - distance / length if distance <= errors else 0.0
 
 
 def _weight(word: str, weigh: Weigh) -> float:
