@@ -23,6 +23,7 @@ _MOST_WORDS = 16
 _WORD_BOOST = 3.0
 _WHOLE_BOOST = 10.0
 _RARE = 10.0
+_MOST_BEGUN = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +191,7 @@ class NameIndex:
         parts = [(tantivy.Occur.Must, begun)]
         parts += [(tantivy.Occur.Must, self._term("words", word)) for word in words[:-1]]
         query = self._of_types(tantivy.Query.boolean_query(parts), types)
-        found = list(self._owners(query, 5 * (limit + offset) + 50))
+        found = list(self._owners(query, _MOST_BEGUN))  # the same for each page
         key = asked.key
         found.sort(key=lambda facts: _nearness(key, facts))
         return found[offset : offset + limit]

@@ -1,4 +1,4 @@
-"""What the texts of the Reconciliation Service API 0.2 and 1.0-draft ask of answers, as JSON Schema.
+"""What the Reconciliation Service API 0.2 and 1.0-draft ask of answers, as JSON Schema.
 
 Written from the specifications' sections on each answer. Stricter than their own schemas where the
 text is: nothing is allowed beside what it names.
