@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
@@ -85,6 +85,7 @@ class NameIndex:
         self._index = tantivy.Index(self._schema)
         self._writer = self._index.writer(_WRITER_BYTES, 1)
         self._known: dict[str, bytes] = {}
+        self._changed: dict[str, bytes] = {}
         self._show()
 
     def add(self, facts: Facts) -> None:
@@ -92,7 +93,7 @@ class NameIndex:
         document = tantivy.Document()
         document.add_text("iri", facts.iri)
         document.add_text("type", facts.type)
-        self._known[facts.iri] = facts.dumped()
+        self._changed[facts.iri] = facts.dumped()
         keys = {k for one in (facts.iri, *facts.identifiers) for k in identifier_keys(one)}
         for key in keys:
             document.add_text("identifier", key)
@@ -120,19 +121,24 @@ class NameIndex:
         """Forget an entity."""
         self._writer.delete_documents_by_term("iri", iri)
         self._writer.delete_documents_by_term("of", iri)
-        self._known.pop(iri, None)
+        self._changed[iri] = b""
 
     def commit(self) -> None:
         """Show what was put and removed."""
         self._writer.commit()
         self._index.reload()
+        known = {**self._known, **self._changed}  # a copy: others are reading
+        for iri, line in self._changed.items():
+            if not line:
+                del known[iri]
+        self._known, self._changed = known, {}
         self._show()
 
     def _show(self) -> None:
         """Read what is committed; what is remembered is remembered of it."""
         self._searcher = searcher = self._index.searcher()
         self._weigh = lru_cache(maxsize=50_000)(partial(_rarity, searcher))
-        self._facts = lru_cache(maxsize=5_000)(self._read)
+        self._facts = lru_cache(maxsize=5_000)(partial(_read, self._known))
 
     def weigh(self, word: str) -> float:
         """How much a word says: 1 for one that is in every name, 10 for one in hardly any."""
@@ -141,10 +147,6 @@ class NameIndex:
     def facts(self, iri: str) -> Facts | None:
         """What is known of an entity."""
         return self._facts(iri)
-
-    def _read(self, iri: str) -> Facts | None:
-        line = self._known.get(iri)
-        return read_facts(line) if line else None
 
     def identified(self, text: str, types: Sequence[str] = (), limit: int = 20) -> list[Facts]:
         """The entities that have an identifier."""
@@ -235,6 +237,11 @@ class NameIndex:
 
     def _boosted(self, query: tantivy.Query, by: float = _WORD_BOOST) -> tantivy.Query:
         return tantivy.Query.boost_query(query, by)
+
+
+def _read(known: Mapping[str, bytes], iri: str) -> Facts | None:
+    line = known.get(iri)
+    return read_facts(line) if line else None
 
 
 def _rarity(searcher: tantivy.Searcher, word: str) -> float:

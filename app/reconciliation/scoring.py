@@ -86,7 +86,7 @@ def name_score(asked: Spelling, known: Spelling, weigh: Weigh) -> float:
 
 def _main_score(asked: Spelling, known: Spelling, weigh: Weigh) -> float:
     if asked.key == known.key:
-        return 1.0
+        return float(bool(asked.key) or asked.text == known.text)
     if sorted(asked.words) == sorted(known.words):
         return _OTHER_ORDER
     if asked.short or known.short:  # each letter counts: no word of it can be right by itself

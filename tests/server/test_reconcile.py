@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]  # has no types of its own
 import pytest
 
 from tests.server import reconciliation_schemas as schemas
@@ -280,7 +280,7 @@ def test_properties_and_types_are_suggested(seeded: RunningServer) -> None:
 def test_values_are_fetched(seeded: RunningServer) -> None:
     wanted = ["country", "founding_date", "label", "identifiers.notation"]
     wanted += ["sub_organisation_of", "projects"]
-    asked = {
+    asked: dict[str, Any] = {
         "ids": [LEUVEN, f"{BASE}id/organisation/nobody"],
         "properties": [{"id": one} for one in wanted[:-1]]
         + [{"id": "projects", "settings": {"limit": "2"}}],
