@@ -32,6 +32,7 @@ from app.api.metrics import Metrics, metrics_router
 from app.api.problems import Problems
 from app.api.queries import Queries, describe_queries, queries_router
 from app.api.rate_limits import RateLimits
+from app.api.reconcile import reconcile_router
 from app.api.records import records_router
 from app.api.records_openapi import describe_records
 from app.api.sparql import SparqlApp
@@ -46,6 +47,8 @@ from app.pages import Pages, read_examples
 from app.pages.discovery import DiscoveryPages, asking
 from app.pages.queries import QueryPages
 from app.profile import Profile, load_profile
+from app.reconciliation.following import FollowingIndex
+from app.reconciliation.service import Reconciliation
 from app.records.caged import CagedRunner
 from app.records.history import History
 from app.records.service import Records
@@ -54,6 +57,9 @@ from app.settings import Settings, networks
 from app.sparql.named import NamedQuery
 from app.store.embedded import reserved_graph
 from app.store.node import StoreNode
+
+_INDEX_SECONDS = 600.0
+"""Time in which the names of all entities are read; a few million take so long."""
 
 
 class Front:
@@ -201,6 +207,21 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
         queries_router(discovery.queries, sparql, problems, settings.public_url)
     )
     framework.include_router(records_router(records, history, profile, settings))
+    whole = replace(limits, seconds=_INDEX_SECONDS, slice_seconds=_INDEX_SECONDS)
+    names = FollowingIndex(
+        CagedRunner(service.pool, whole, lambda: service.checkpoint().generation),
+        service.log,
+        profile,
+    )
+    framework.include_router(
+        reconcile_router(
+            Reconciliation(names, runner, profile),
+            answering.clients,
+            answering.guard,
+            name=framework.title,
+            public_url=settings.public_url,
+        )
+    )
     _add_openapi(framework, profile, discovery.queries)
     framework.include_router(pages.router)
     graphs = GraphStoreApp(

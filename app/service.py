@@ -24,7 +24,7 @@ from app.submissions.gate import Gate, Rules
 from app.submissions.register import Register
 from app.submissions.seed import Seed
 
-_JOBS = ("app.sparql.jobs", "app.records.jobs", "app.submissions.jobs")
+_JOBS = ("app.sparql.jobs", "app.records.jobs", "app.submissions.jobs", "app.reconciliation.jobs")
 
 
 class Service:

@@ -10,12 +10,13 @@ a name.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import logging
 import math
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
@@ -278,6 +279,17 @@ class Guard:
         account = self._enter(client)
         if account:
             account.leave(0)
+
+    @contextlib.contextmanager
+    def spending(self, client: Client) -> Iterator[None]:
+        """A block of work that counts as a query, with the seconds it takes; raises RateLimited."""
+        account = self._enter(client)
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            if account:
+                account.leave(time.monotonic() - began)
 
     def refused(self, error: AppError, *, door: str = "sparql") -> None:
         """Note a query that was refused before it was read."""
