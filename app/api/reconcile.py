@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse, Response
 from app.api.clients import Clients
 from app.api.parameters import read_number
 from app.api.readings import preferred_language, read_language
-from app.errors import InvalidRequest, NotFound, PayloadTooLarge, UnsupportedMediaType
+from app.errors import AppError, InvalidRequest, NotFound, PayloadTooLarge, UnsupportedMediaType
 from app.rdf import media
 from app.reconciliation import answers, preview
 from app.reconciliation.protocol import (
@@ -264,8 +264,12 @@ class _ReconcileApi:
         """Work that counts for the client; the answer's fields say what it has left."""
         client = await self._clients.of(request.scope)
         headers: dict[str, str] = {}
-        with self._clients.told(request.scope, client), self._guard.spending(client):
-            yield headers
+        try:
+            with self._guard.spending(client):
+                yield headers
+        except AppError:
+            self._clients.tell(request.scope, client)
+            raise
         headers.update(self._guard.fields(client))
 
 
