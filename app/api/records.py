@@ -26,7 +26,7 @@ from app.records.search import MAX_SUGGESTIONS, Vocabulary, read_search
 from app.records.service import Records
 from app.settings import Settings
 
-__all__ = ["describe_records", "records_router"]
+__all__ = ["describe_records", "describe_types", "records_router"]
 
 _SUGGESTIONS = 10
 
@@ -62,7 +62,7 @@ class _RecordsApi:
         self._readings = Readings(profile, lambda: records.generation)
         self._public_url = public_url
         self._context = _dump({"@context": json_ld_context(profile)})
-        self._types = {lang: _types(profile, lang) for lang in profile.languages}
+        self._types = {lang: describe_types(profile, lang) for lang in profile.languages}
         self._types_bytes: dict[str, tuple[int, bytes]] = {}
 
     async def context(self, request: Request) -> Response:
@@ -111,7 +111,7 @@ class _RecordsApi:
         async def endpoint(request: Request) -> Response:
             iri = self._profile.locate(kind.collection, request.path_params["slug"])
             if iri is None:
-                raise NotFound(f"Say which of the {kind.collection}.")
+                raise NotFound(f"There is nothing of this name among the {kind.collection}.")
             pairs = request.query_params.multi_items()
             return await self._record(request, iri, read_parameters(pairs, ("lang", "provenance")))
 
@@ -165,7 +165,8 @@ class _RecordsApi:
         return answer(request, await source(iri, lang=lang), headers)
 
 
-def _types(profile: Profile, lang: str) -> list[dict[str, Any]]:
+def describe_types(profile: Profile, lang: str) -> list[dict[str, Any]]:
+    """Every entity type with its fields, in words of one language."""
     return [
         {
             "name": kind.name,

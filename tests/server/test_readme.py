@@ -13,5 +13,9 @@ def test_readme_walk(tmp_path: Path) -> None:
         walk("README.md", server, tmp_path)
 
 
+def test_reconciliation_walk(seeded: RunningServer, tmp_path: Path) -> None:
+    walk("docs/reconciliation.md", seeded, tmp_path)
+
+
 def test_validation_walk(seeded: RunningServer, tmp_path: Path) -> None:
     walk("docs/validation.md", seeded, tmp_path)
