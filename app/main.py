@@ -146,7 +146,7 @@ def create_app(
     runner = CagedRunner(service.pool, record_limits, lambda: service.checkpoint().generation)
     context_url = f"{settings.public_url}/context.jsonld"
     indexer = service.index_records(profile)
-    records = Records(runner, profile, context_url)
+    records = Records(runner, profile, context_url, indexer.index)
     history = History(runner, service.log, profile, context_url)
     examples = read_examples(sorted(settings.seed_dir.glob("queries.ttl")))
     pages = Pages(records, history, profile, settings, examples=examples)

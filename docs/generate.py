@@ -58,6 +58,8 @@ ADDRESSES: Mapping[str, str] = {
     "[docs/history.md](docs/history.md)",
     "/api/v1/validate": "Check data against the shapes, ours or your own: see "
     "[docs/validation.md](docs/validation.md)",
+    "/api/v1/search": "Search all types at once, with the parameters of lists; `?type=`",
+    "/api/v1/suggest": "What may be meant while somebody types: `?q=`",
     "/api/v1/resource": "The record of any thing, also of a foreign one: `?iri=`",
     "/api/v1/resource/history": "The history of any thing: `?iri=`",
     "/id/{type}/{slug}": "An entity's IRI: 303 to its page or document",
