@@ -115,10 +115,12 @@ class _ReconcileApi:
             )
         if request.method == "POST":
             raise InvalidRequest("Send queries=…, a batch as JSON, in the form.", field="queries")
+        self._service.prepare()
         return _reply(answers.manifest(self._profile, self._name, self._public_url, lang), lang)
 
     async def draft_manifest(self, request: Request) -> Response:
         lang = self._language(request, dict(request.query_params))
+        self._service.prepare()
         return _reply(
             answers.draft_manifest(self._profile, self._name, self._public_url, lang), lang
         )
