@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse, Response
 from app.api.clients import Clients
 from app.api.parameters import read_number
 from app.api.readings import preferred_language, read_language
-from app.errors import InvalidRequest, NotFound, PayloadTooLarge, UnsupportedMediaType
+from app.errors import AppError, InvalidRequest, NotFound, PayloadTooLarge, UnsupportedMediaType
 from app.rdf import media
 from app.reconciliation import answers, preview
 from app.reconciliation.protocol import (
@@ -220,7 +220,7 @@ class _ReconcileApi:
         given = _given(request)
         lang = self._language(request, given)
         what, iri = request.path_params["what"], _id(given)
-        headers: Mapping[str, str] = {}
+        headers: dict[str, str] = {}
         if what == "entity":
             async with self._spending(request) as headers:
                 facts, rows = await self._service.preview(iri, lang)
@@ -262,12 +262,16 @@ class _ReconcileApi:
         return tuple(dict.fromkeys(self._vocabulary.type(one) for one in named))
 
     @contextlib.asynccontextmanager
-    async def _spending(self, request: Request) -> Any:
+    async def _spending(self, request: Request) -> AsyncIterator[dict[str, str]]:
         """Work that counts for the client; the answer's fields say what it has left."""
         client = await self._clients.of(request.scope)
         headers: dict[str, str] = {}
-        with self._clients.told(request.scope, client), self._guard.spending(client):
-            yield headers
+        try:
+            with self._guard.spending(client):
+                yield headers
+        except AppError:
+            self._clients.tell(request.scope, client)
+            raise
         headers.update(self._guard.fields(client))
 
 
