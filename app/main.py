@@ -8,8 +8,9 @@ import gc
 import json
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -28,13 +29,23 @@ from app.api.history import history_router
 from app.api.history_openapi import describe_history
 from app.api.jobs import describe_jobs, jobs_router
 from app.api.listening import OneWriteProtocol
+from app.api.mcp import PATH as MCP_PATH
+from app.api.mcp import Document, McpApp
+from app.api.mcp_tools import Tools
 from app.api.metrics import Metrics, metrics_router
 from app.api.problems import Problems
-from app.api.queries import Queries, describe_queries, queries_router
+from app.api.queries import PATH as QUERIES_PATH
+from app.api.queries import Queries, describe_queries, described, queries_router
 from app.api.rate_limits import RateLimits
 from app.api.reconcile import reconcile_router
 from app.api.records import records_router
 from app.api.records_openapi import describe_records
+from app.api.retirement import (
+    RETIREMENTS,
+    Retirement,
+    announcing,
+    describe_retirements,
+)
 from app.api.sparql import SparqlApp
 from app.api.submissions import SubmissionDoor, submissions_router
 from app.api.submissions_openapi import describe_submissions
@@ -46,7 +57,10 @@ from app.errors import AppError, InvalidRequest, NotFound
 from app.pages import Pages, read_examples
 from app.pages.discovery import DiscoveryPages, asking
 from app.pages.queries import QueryPages
+from app.pages.reference import Document as ReferenceDocument
 from app.profile import Profile, load_profile
+from app.profile.context import json_ld_context
+from app.rdf import media
 from app.reconciliation.following import FollowingIndex
 from app.reconciliation.service import Reconciliation
 from app.records.caged import CagedRunner
@@ -77,7 +91,10 @@ class Front:
         problems: Problems,
         metrics: Metrics,
         hang_up: Callable[[], None],
+        *,
+        retirements: Sequence[Retirement] = (),
     ) -> None:
+        self._retirements = tuple(retirements)
         self.framework = framework
         self._metrics = metrics
         self._raw: dict[str, ASGIApp] = {**raw, "/health/live": _ALIVE}
@@ -92,6 +109,8 @@ class Front:
             if path.startswith("/graphs/"):  # the addresses of graphs, with the store's own
                 path = "/graphs"
             app = self._raw.get(path, app)
+            if self._retirements:
+                send = announcing(self._retirements, scope["path"], send)
             if error := _unnameable(scope):
                 app = self._problems.response(Request(scope), error)
         await app(scope, receive, self._metrics.counting(scope, send))
@@ -108,7 +127,12 @@ def _unnameable(scope: Scope) -> AppError | None:
 _ALIVE = JSONResponse({"status": "live"}, headers={"cache-control": "no-store"})
 
 
-def create_app(settings: Settings, service: Service | None = None) -> Front:
+def create_app(
+    settings: Settings,
+    service: Service | None = None,
+    *,
+    retirements: Sequence[Retirement] = RETIREMENTS,
+) -> Front:
     """The ASGI application; opens log, store and workers when it starts.
 
     `service` is made from the settings unless it is given.
@@ -125,16 +149,33 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     examples = read_examples(sorted(settings.seed_dir.glob("queries.ttl")))
     pages = Pages(records, history, profile, settings, examples=examples)
     answering = Answering(settings, service)
+    problem_types = f"{settings.base_iri}problem/"
+    problems = Problems(problem_types, pages.render_problem)
+    ask = asking(answering.endpoint)
+    discovery = DiscoveryPages(
+        ask,
+        answering.evaluator.generation,
+        _house(settings),
+        profile,
+        pages.site,
+    )
+    mcp = _mcp(
+        settings,
+        answering,
+        records=records,
+        queries=discovery.queries,
+        profile=profile,
+        pages=pages,
+        problems=problems,
+    )
     framework = FastAPI(
         title="LifeTec Graph",
         version="1",
-        lifespan=_lifespan(service, answering),
+        lifespan=_lifespan(service, answering, mcp),
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
     )
-    problem_types = f"{settings.base_iri}problem/"
-    problems = Problems(problem_types, pages.render_problem)
     _add_problems(framework, problems)
     framework.add_middleware(
         CORSMiddleware,
@@ -145,6 +186,8 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
             "ETag",
             "Link",
             "Location",
+            "Mcp-Protocol-Version",
+            "Mcp-Session-Id",
             "RateLimit",
             "RateLimit-Policy",
             "Retry-After",
@@ -181,14 +224,6 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     )
     framework.include_router(history_router(history, profile, settings))
     union = settings.default_graph == "union"
-    ask = asking(answering.endpoint)
-    discovery = DiscoveryPages(
-        ask,
-        answering.evaluator.generation,
-        _house(settings),
-        profile,
-        pages.site,
-    )
     discovery.add_to(framework.router)
     QueryPages(discovery.queries, ask, pages.site).add_to(framework.router)
     sparql = SparqlApp(
@@ -222,7 +257,13 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
             public_url=settings.public_url,
         )
     )
-    _add_openapi(framework, profile, discovery.queries)
+    framework.router.add_route(
+        MCP_PATH,
+        mcp,  # type: ignore[arg-type]
+        methods=["POST"],
+        include_in_schema=False,
+    )
+    _add_openapi(framework, profile, discovery.queries, retirements)
     framework.include_router(pages.router)
     graphs = GraphStoreApp(
         answering.endpoint,
@@ -244,7 +285,9 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
         "/sparql/update": update,
         "/graphs": graphs,
     }
-    return Front(framework, raw, problems, answering.metrics, service.jobs.hang_up)
+    return Front(
+        framework, raw, problems, answering.metrics, service.jobs.hang_up, retirements=retirements
+    )
 
 
 def _house(settings: Settings) -> House:
@@ -255,6 +298,50 @@ def _house(settings: Settings) -> House:
         contact=settings.contact,
         countries=tuple(filter(None, settings.countries.split(","))),
     )
+
+
+def _mcp(
+    settings: Settings,
+    answering: Answering,
+    *,
+    records: Records,
+    queries: Queries,
+    profile: Profile,
+    pages: Pages,
+    problems: Problems,
+) -> McpApp:
+    url = settings.public_url
+    tools = Tools(
+        records,
+        answering.endpoint,
+        queries,
+        profile,
+        public_url=url,
+        max_query_bytes=settings.query_kb << 10,
+    )
+
+    async def examples() -> str:
+        _, found = await queries()
+        return json.dumps([described(one, url) for one in found.values()], ensure_ascii=False)
+
+    reference = pages.reference
+    documents = [
+        Document(f"/{name}.ttl", title, media.TURTLE, partial(_turtle, document))
+        for name, title, document in (
+            ("ontology", "The own terms", reference.ontology),
+            ("shapes", "What is valid: the SHACL shapes", reference.shapes),
+        )
+    ]
+    context = json.dumps({"@context": json_ld_context(profile)}, ensure_ascii=False)
+    documents += [
+        Document("/context.jsonld", "The context of records", media.JSON_LD, lambda: context),
+        Document(QUERIES_PATH, "Example queries", media.JSON, examples),
+    ]
+    return McpApp(tools, documents, answering.clients, profile, public_url=url, problems=problems)
+
+
+def _turtle(document: ReferenceDocument) -> str:
+    return document.serialised(media.TURTLE).decode()
 
 
 def serve(application: Front, settings: Settings) -> None:
@@ -298,10 +385,10 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _lifespan(service: Service, answering: Answering) -> Any:
+def _lifespan(service: Service, answering: Answering, mcp: McpApp) -> Any:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with service:
+        async with service, mcp.run():
             await service.start()
             node = service.node
             follower = asyncio.create_task(node.follow()) if isinstance(node, StoreNode) else None
@@ -351,11 +438,14 @@ def _add_health(framework: FastAPI, service: Service) -> None:
     framework.add_api_route("/health/ready", ready, methods=["GET"], tags=["operation"])
 
 
-def _add_openapi(framework: FastAPI, profile: Profile, queries: Queries) -> None:
+def _add_openapi(
+    framework: FastAPI, profile: Profile, queries: Queries, retirements: Sequence[Retirement]
+) -> None:
     document = describe_history(describe_records(framework.openapi(), profile), profile)
     document = describe_jobs(describe_accounts(document))
     document = describe_validate(document, profile.languages)
     document = describe_submissions(document, profile.languages)
+    describe_retirements(document, retirements)
 
     async def openapi() -> Response:
         """With the queries as they are now; without them while the endpoint does not answer."""

@@ -102,6 +102,8 @@ ADDRESSES: Mapping[str, str] = {
     "/api/v1/queries": "Named queries: words, text, parameters of each; see "
     "[docs/sparql.md](docs/sparql.md#named-queries)",
     "/api/v1/queries/{name}": "The result of one, `?parameter=value`, in the formats of `/sparql`",
+    "/mcp": "Model Context Protocol for language models: tools and documents, which only read; see "
+    "[docs/api.md](docs/api.md)",
     "/catalog": "The datasets, as a page or as DCAT-AP: see [docs/discovery.md](docs/discovery.md)",
     "/catalog.{suffix}": "The same in the format of the suffix",
     "/.well-known/void": "VoID: how much is in the datasets, by class and property",

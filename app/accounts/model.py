@@ -26,7 +26,7 @@ _OFFICES: Final = frozenset(
 )
 """Words by which a mail address is that of an office even if it has the form of a name."""
 
-_LONGEST_TEXT: Final = 300
+LONGEST_TEXT: Final = 300
 _LONGEST_ADDRESS: Final = 2000
 
 
@@ -130,9 +130,9 @@ def texts(given: Mapping[str, str], field: str) -> dict[str, str]:
             raise InvalidRequest(
                 f"{field}: {language[:20]!r} is no language; write a code such as en.", field=field
             )
-        if not text.strip() or len(text) > _LONGEST_TEXT or not text.isprintable():
+        if not text.strip() or len(text) > LONGEST_TEXT or not text.isprintable():
             raise InvalidRequest(
-                f"{field}: write one line of 1 to {_LONGEST_TEXT} characters.", field=field
+                f"{field}: write one line of 1 to {LONGEST_TEXT} characters.", field=field
             )
     return dict(given)
 
@@ -153,7 +153,7 @@ def contact(text: str) -> str:
     if _is_web_address(text):
         return text
     found = re.fullmatch(r"([^@\s]{1,64})@[^@\s]+\.[^@\s]+", text)
-    if not found or len(text) > _LONGEST_TEXT or not text.isprintable():
+    if not found or len(text) > LONGEST_TEXT or not text.isprintable():
         raise InvalidRequest(
             "contact: give a mail address such as data@example.org, or a web address.",
             field="contact",

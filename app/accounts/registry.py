@@ -20,7 +20,7 @@ from app.database import Database, utc_now
 from app.errors import Conflict, InvalidRequest, NotFound, Unauthenticated
 
 _USE_IS_NOTED_EVERY: Final = timedelta(minutes=1)
-_MOST_DAYS: Final = 3650
+MOST_DAYS: Final = 3650
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +191,8 @@ class Accounts:
                 "datasets.",
                 field="datasets",
             )
-        if days is not None and not 1 <= days <= _MOST_DAYS:
-            raise InvalidRequest(f"A key lasts from 1 to {_MOST_DAYS} days.", field="days")
+        if days is not None and not 1 <= days <= MOST_DAYS:
+            raise InvalidRequest(f"A key lasts from 1 to {MOST_DAYS} days.", field="days")
         owner = None if partner is None else self.partner(partner)
         chosen = sorted({self.dataset(partner, slug).slug for slug in datasets} if partner else ())
         now, new = self._now(), secret.new_secret()

@@ -16,10 +16,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from app.accounts import Accounts, Dataset, Key, Partner, Principal, Rhythm, Role
+from app.accounts.model import LONGEST_TEXT
+from app.accounts.registry import MOST_DAYS
 from app.api.bearer import SCHEME, principal_of
 from app.database import utc_now
 from app.errors import Forbidden, InvalidRequest, PayloadTooLarge, UnsupportedMediaType
 from app.rdf import media
+from app.rdf.naming import DATASET_SLUG, PARTNER_SLUG
 
 MAX_BODY_KB = 64
 
@@ -29,6 +32,38 @@ _Action = Callable[[Request, Principal], Awaitable[Response]]
 _LICENCE = "http://publications.europa.eu/resource/authority/licence/CC_BY_4_0"
 
 
+# What JSON Schema can say of the rules in `app.accounts.model`, which judges, and in better words.
+_PARTNER_SLUG: dict[str, Any] = {"pattern": f"^{PARTNER_SLUG}$"}
+_DATASET_SLUG: dict[str, Any] = {"pattern": f"^{DATASET_SLUG}$"}
+_WEB_ADDRESS: dict[str, Any] = {
+    "type": "string",
+    "pattern": r"^https?://[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(/[A-Za-z0-9._~/-]*)?$",
+    "maxLength": LONGEST_TEXT,
+}
+_CONTACT: dict[str, Any] = {
+    "type": "string",
+    "anyOf": [
+        {"pattern": r"^[A-Za-z0-9-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$"},
+        {"pattern": _WEB_ADDRESS["pattern"]},
+    ],
+    "maxLength": LONGEST_TEXT,
+}
+_TEXTS: dict[str, Any] = {
+    "type": "object",
+    "minProperties": 1,
+    "propertyNames": {"pattern": "^[a-z]{2,3}$"},
+    "additionalProperties": {
+        "type": "string",
+        "pattern": r"^[^\s\p{C}]([^\p{C}\p{Z}]| )*$",
+        "maxLength": LONGEST_TEXT,
+    },
+}
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
 class _Asked(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -36,16 +71,22 @@ class _Asked(BaseModel):
 class PartnerAsked(_Asked):
     """A partner to add."""
 
-    slug: str = Field(examples=["demo"])
-    names: Texts = Field(description="By language", examples=[{"en": "Demo"}])
-    contact: str = Field(description="Of an office, never of a person", examples=["data@demo.org"])
+    slug: str = Field(examples=["demo"], json_schema_extra=_PARTNER_SLUG)
+    names: Texts = Field(
+        description="By language", examples=[{"en": "Demo"}], json_schema_extra=_TEXTS
+    )
+    contact: str = Field(
+        description="Of an office, never of a person",
+        examples=["data@demo.org"],
+        json_schema_extra=_CONTACT,
+    )
 
 
 class PartnerChange(_Asked):
     """What is to change of a partner; what is left out stays."""
 
-    names: Texts | None = None
-    contact: str | None = None
+    names: Texts | None = Field(None, json_schema_extra=_or_null(_TEXTS))
+    contact: str | None = Field(None, json_schema_extra=_or_null(_CONTACT))
     trusted: bool | None = Field(None, description="What it sends needs no review")
 
 
@@ -53,19 +94,25 @@ class DatasetAsked(_Asked):
     """A dataset to add."""
 
     partner: str = Field(description="Slug of the partner", examples=["demo"])
-    slug: str = Field(examples=["technologies"])
-    titles: Texts = Field(description="By language", examples=[{"en": "Technologies"}])
-    licence: str = Field(description="IRI of the licence", examples=[_LICENCE])
-    contact: str | None = Field(None, description="The partner's unless given")
+    slug: str = Field(examples=["technologies"], json_schema_extra=_DATASET_SLUG)
+    titles: Texts = Field(
+        description="By language", examples=[{"en": "Technologies"}], json_schema_extra=_TEXTS
+    )
+    licence: str = Field(
+        description="IRI of the licence", examples=[_LICENCE], json_schema_extra=_WEB_ADDRESS
+    )
+    contact: str | None = Field(
+        None, description="The partner's unless given", json_schema_extra=_or_null(_CONTACT)
+    )
     rhythm: Rhythm = Field(Rhythm.UNKNOWN, description="How often it is renewed (EU codes)")
 
 
 class DatasetChange(_Asked):
     """What is to change of a dataset; what is left out stays."""
 
-    titles: Texts | None = None
-    licence: str | None = None
-    contact: str | None = None
+    titles: Texts | None = Field(None, json_schema_extra=_or_null(_TEXTS))
+    licence: str | None = Field(None, json_schema_extra=_or_null(_WEB_ADDRESS))
+    contact: str | None = Field(None, json_schema_extra=_or_null(_CONTACT))
     rhythm: Rhythm | None = None
 
 
@@ -75,7 +122,11 @@ class KeyAsked(_Asked):
     role: Role
     partner: str | None = Field(None, description="Slug of the partner it acts for")
     datasets: list[str] = Field([], description="Slugs of the only datasets it may write to")
-    days: int | None = Field(None, description="Days until it expires; never unless given")
+    days: int | None = Field(
+        None,
+        description="Days until it expires; never unless given",
+        json_schema_extra=_or_null({"type": "integer", "minimum": 1, "maximum": MOST_DAYS}),
+    )
 
 
 class PartnerShown(BaseModel):
@@ -186,7 +237,7 @@ def accounts_router(accounts: Accounts, public_url: str) -> APIRouter:
             answer["model"] = shown
         problem = {"$ref": "#/components/responses/Problem"}
         problems: dict[int | str, dict[str, Any]] = dict.fromkeys(
-            (400, 401, 403, 404, 409) if asked else (401, 403, 404), problem
+            (400, 401, 403, 404, 409, 413, 415) if asked else (401, 403, 404), problem
         )
         router.add_api_route(
             path,

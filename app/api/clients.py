@@ -65,6 +65,10 @@ class Clients:
             known = await self._looked_up(token, digest, self._address(scope))
         return known.client
 
+    def count(self, client: Client) -> None:
+        """Count something else as a query of a client; raises RateLimited."""
+        self._guard.count(client)
+
     def fields(self, client: Client) -> list[tuple[bytes, bytes]]:
         """What is left to a client, for the head of an answer."""
         return [

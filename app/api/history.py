@@ -20,7 +20,8 @@ from app.settings import Settings
 DEFAULT_LIMIT = 10
 """Commits on a page unless `limit` says otherwise."""
 
-_MOST = 2**31 - 1
+MOST = 2**31 - 1
+"""The greatest generation that can be asked for."""
 
 
 def history_router(history: History, profile: Profile, settings: Settings) -> APIRouter:
@@ -66,7 +67,7 @@ class _HistoryApi:
 
     async def _answer(self, request: Request, iri: str, asked: dict[str, str]) -> Response:
         limit = read_number(asked, "limit", DEFAULT_LIMIT, MAX_LIMIT)
-        before = read_number(asked, "before", 0, _MOST) if "before" in asked else None
+        before = read_number(asked, "before", 0, MOST) if "before" in asked else None
         lang = self._readings.language(request, asked.get("lang"))
         headers, fresh = self._readings.headers(request, lang)
         if fresh:

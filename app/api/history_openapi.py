@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from app.api.history import MOST
 from app.profile import EntityType, Profile
 from app.profile.json_schema import schema_name
 from app.records.history import MAX_LIMIT
@@ -76,7 +77,7 @@ _PAGING: list[Json] = [
         "name": "before",
         "in": "query",
         "description": "Only commits before this generation",
-        "schema": {"type": "integer", "minimum": 0},
+        "schema": {"type": "integer", "minimum": 0, "maximum": MOST},
     },
 ]
 _PARAMETER: Json = {

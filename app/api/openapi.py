@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.rdf import media
+
 Json = dict[str, Any]
 
 PROBLEM: Json = {"$ref": "#/components/responses/Problem"}
@@ -43,6 +45,13 @@ def list_(name: str, description: str) -> Json:
         "description": description,
         "items": {"$ref": f"#/components/schemas/{name}"},
     }
+
+
+def rdf(media_type: str) -> Json:
+    """A document: text to a reader of JSON Schema, unless it is JSON."""
+    if media_type == media.JSON_LD:
+        return {"schema": {}}
+    return {"schema": {"type": "string"}}
 
 
 def query(name: str, description: str, values: list[str]) -> Json:

@@ -48,7 +48,7 @@ def read_flag(given: dict[str, str], name: str) -> bool:
 def read_number(given: dict[str, str], name: str, default: int, most: int) -> int:
     """A parameter that is a number from 0 to `most`."""
     text = given.get(name, str(default))
-    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) > most:
+    if not re.fullmatch(r"[0-9]{1,16}", text) or int(text) > most:
         raise InvalidRequest(f"{name} must be a number from 0 to {most}.", field=name)
     return int(text)
 

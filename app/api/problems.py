@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from http import HTTPStatus
 from typing import Any
 
@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
 
 from app import errors
 from app.rdf import media
@@ -135,9 +136,25 @@ class Problems:
         if error.status_code == HTTPStatus.NOT_FOUND:
             return self.response(request, errors.NotFound("There is nothing at this address."))
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            allowed = (error.headers or {}).get("allow", "GET, HEAD").split(", ")
-            return self.response(request, errors.MethodNotAllowed(request.method, allowed))
+            return self.response(
+                request, errors.MethodNotAllowed(request.method, _offered(request))
+            )
         return self.response(request, errors.InvalidRequest(str(error.detail)))
+
+
+def _offered(request: Request) -> list[str]:
+    """All methods of an address (RFC 9110 §10.2.1), which may be several routes."""
+    offered = set[str]()
+    for route in _flat(request.app.routes):
+        if route.matches(request.scope)[0] is not Match.NONE:
+            offered |= set(getattr(route, "methods", None) or ())
+    return sorted(offered)
+
+
+def _flat(routes: Iterable[Any]) -> Iterator[BaseRoute]:
+    for route in routes:
+        included = getattr(route, "original_router", None)
+        yield from _flat(included.routes) if included is not None else [route]
 
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]

@@ -17,7 +17,7 @@ from app.api.openapi import PROBLEM, Json
 from app.api.problems import Problems
 from app.errors import AppError, MethodNotAllowed, NotFound
 from app.rdf import media
-from app.sparql.named import FORMAT_PARAMETERS, NamedQuery, Parameter
+from app.sparql.named import FORMAT_PARAMETERS, MOST_VALUES, NamedQuery, Parameter
 from app.sparql.request import decoded
 
 PATH = "/api/v1/queries"
@@ -72,7 +72,7 @@ def queries_router(
 
     async def listed(request: Request) -> Response:
         generation, found = await queries()
-        items = [_item(one, public_url) for one in found.values()]
+        items = [described(one, public_url) for one in found.values()]
         body = json.dumps({"total": len(items), "items": items}, ensure_ascii=False).encode()
         headers = {
             "ETag": f'W/"{hashlib.sha256(body).hexdigest()[:20]}"',
@@ -94,7 +94,8 @@ def queries_router(
     return router
 
 
-def _item(one: NamedQuery, public_url: str) -> Json:
+def described(one: NamedQuery, public_url: str) -> Json:
+    """A named query as the list shows it."""
     return {
         "name": one.name,
         "id": one.iri,
@@ -155,7 +156,7 @@ def _parameter(query: NamedQuery, one: Parameter) -> Json:
         "name": one.name,
         "in": "query",
         "description": f"{one.description} ({one.kind.hint}); without it {query.defaults(one)}",
-        "schema": {"type": "array", "items": dict(one.kind.schema)},
+        "schema": {"type": "array", "items": dict(one.kind.schema), "maxItems": MOST_VALUES},
         "style": "form",
         "explode": True,
     }
@@ -164,9 +165,9 @@ def _parameter(query: NamedQuery, one: Parameter) -> Json:
 _FORMAT: Json = {
     "name": "format",
     "in": "query",
-    "description": "Format of the result; else the Accept header decides",
+    "description": "Format of the result; without it the Accept header decides",
     "schema": {
         "type": "string",
-        "enum": ["json", "xml", "csv", "tsv", "turtle", "nt", "jsonld", "rdf"],
+        "enum": ["", "json", "xml", "csv", "tsv", "turtle", "nt", "jsonld", "rdf"],
     },
 }

@@ -28,7 +28,7 @@ from app.records.listing import filterable
 from app.records.service import MAX_LIMIT, Records, nearest
 from app.settings import Settings
 
-__all__ = ["describe_records", "records_router"]
+__all__ = ["describe_records", "describe_types", "records_router"]
 
 DEFAULT_LIMIT = 25
 """Records on a page unless `limit` says otherwise."""
@@ -109,7 +109,7 @@ class _RecordsApi:
         self._readings = Readings(profile, lambda: records.generation)
         self._public_url = public_url
         self._context = _dump({"@context": json_ld_context(profile)})
-        self._types = {lang: _types(profile, lang) for lang in profile.languages}
+        self._types = {lang: describe_types(profile, lang) for lang in profile.languages}
         self._types_bytes: dict[str, tuple[int, bytes]] = {}
 
     async def context(self, request: Request) -> Response:
@@ -156,7 +156,7 @@ class _RecordsApi:
         async def endpoint(request: Request) -> Response:
             iri = self._profile.locate(kind.collection, request.path_params["slug"])
             if iri is None:
-                raise NotFound(f"Say which of the {kind.collection}.")
+                raise NotFound(f"There is nothing of this name among the {kind.collection}.")
             pairs = request.query_params.multi_items()
             return await self._record(request, iri, read_parameters(pairs, ("lang", "provenance")))
 
@@ -213,7 +213,8 @@ def _flag(name: str, text: str | None) -> bool:
     return text in {"true", "1"}
 
 
-def _types(profile: Profile, lang: str) -> list[dict[str, Any]]:
+def describe_types(profile: Profile, lang: str) -> list[dict[str, Any]]:
+    """Every entity type with its fields, in words of one language."""
     return [
         {
             "name": kind.name,

@@ -49,7 +49,8 @@ DIFF_FORMATS = {"json": media.JSON, "patch": PATCH}
 """Values of `format` for a difference."""
 
 MOST_LISTED = 200
-_MOST_ENTITIES = 1000
+MOST_ENTITIES = 1000
+MOST_OFFSET = 10**8
 _MAX_BODY = 16 << 10
 _PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
@@ -124,7 +125,7 @@ class SubmissionDoor:
 
     async def _explained(self, prepared: Prepared, language: str) -> dict[str, Any]:
         return await self.gate.explain(
-            prepared.added, prepared.removed, language=language, limit=_MOST_ENTITIES, offset=0
+            prepared.added, prepared.removed, language=language, limit=MOST_ENTITIES, offset=0
         )
 
     def shown(self, one: Submission) -> dict[str, Any]:
@@ -312,8 +313,8 @@ class _SubmissionsApi:
         )
         kind = _format(request, given, DIFF_FORMATS)
         language = self._door.language(request, given)
-        limit = read_number(given, "limit", 100, _MOST_ENTITIES)
-        offset = read_number(given, "offset", 0, 10**8)
+        limit = read_number(given, "limit", 100, MOST_ENTITIES)
+        offset = read_number(given, "offset", 0, MOST_OFFSET)
         one = await self._asked_for(request, who)
         added, removed = await self._desk.diff(one)
         headers = {**_PRIVATE, "Content-Language": language, "Vary": "Accept, Accept-Language"}

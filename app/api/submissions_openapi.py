@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.api.bearer import SCHEME
-from app.api.openapi import PROBLEM, Json, list_, number, object_, or_null, query, text
+from app.api.openapi import PROBLEM, Json, list_, number, object_, or_null, query, rdf, text
 from app.api.submissions import (
     ADDRESS,
     DIFF_FORMATS,
+    MOST_ENTITIES,
     MOST_LISTED,
+    MOST_OFFSET,
     PATCH,
     REPORT_FORMATS,
     SENT_MODES,
@@ -197,12 +199,17 @@ def _act(
     }
 
 
-def _header(name: str, description: str) -> Json:
-    return {"name": name, "in": "header", "description": description, "schema": {"type": "string"}}
+def _header(name: str, description: str, pattern: str) -> Json:
+    schema = {"type": "string", "pattern": pattern}
+    return {"name": name, "in": "header", "description": description, "schema": schema}
 
 
-_ONCE = _header("Idempotency-Key", "Sending the same again with this key is harmless")
-_UNCHANGED = _header("If-Match", "Generation that the dataset must be of, or *")
+_ONCE = _header(
+    "Idempotency-Key", "Sending the same again with this key is harmless", "^[!-~]{1,255}$"
+)
+_UNCHANGED = _header(
+    "If-Match", "Generation that the dataset must be of, or *", r'^(\*|"[0-9]{1,9}")$'
+)
 _DATASET: Json = {
     "name": "dataset",
     "in": "query",
@@ -215,9 +222,14 @@ _DATASET: Json = {
 
 def _send(lang: Json) -> Json:
     binary = {"type": "string", "format": "binary"}
-    files = {"type": "array", "items": binary, "description": "Data; several are one graph"}
+    files = {
+        "type": "array",
+        "items": binary,
+        "minItems": 1,
+        "description": "Data; several are one graph",
+    }
     form = {"type": "object", "properties": {"file": files}, "required": ["file"]}
-    bodies: Json = {name: {"schema": {"type": "string"}} for name in media.RDF_FORMATS}
+    bodies: Json = {name: rdf(name) for name in media.RDF_FORMATS}
     modes = [mode.value for mode in SENT_MODES]
     return {
         **_act("send_submission", "Send data for a dataset", "Submission"),
@@ -231,7 +243,7 @@ def _send(lang: Json) -> Json:
             lang,
             _ONCE,
             _UNCHANGED,
-            _header("If-None-Match", "*: only if the dataset was never published"),
+            _header("If-None-Match", "*: only if the dataset was never published", r"^\*$"),
         ],
         "requestBody": {
             "required": True,
@@ -270,11 +282,13 @@ def _report(lang: Json) -> Json:
 
 def _diff(lang: Json) -> Json:
     act = _act("show_submission_diff", "Show what it adds and removes", "Difference", [lang])
-    number_ = {"type": "integer", "minimum": 0}
+    limit, offset = (
+        {"type": "integer", "minimum": 0, "maximum": most} for most in (MOST_ENTITIES, MOST_OFFSET)
+    )
     act["parameters"] += [
         query("format", "Instead of Accept", list(DIFF_FORMATS)),
-        {"name": "limit", "in": "query", "schema": number_},
-        {"name": "offset", "in": "query", "schema": number_},
+        {"name": "limit", "in": "query", "schema": limit},
+        {"name": "offset", "in": "query", "schema": offset},
     ]
     act["responses"]["200"]["content"][PATCH] = {"schema": {"type": "string"}}
     act["responses"]["406"] = PROBLEM

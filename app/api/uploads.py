@@ -145,7 +145,8 @@ class _Form:
 
     def _header(self) -> None:
         name = self._name.decode("latin-1").lower()
-        self._headers[name] = self._value.decode("utf-8", "replace")
+        # The parser of its parameters gives the bytes back, which are UTF-8 (RFC 7578 §5.1).
+        self._headers[name] = self._value.decode("latin-1")
         self._name, self._value = bytearray(), bytearray()
 
     def _end(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.api.openapi import PROBLEM, Json, list_, number, object_, or_null, query, text
+from app.api.openapi import PROBLEM, Json, list_, number, object_, or_null, query, rdf, text
 from app.api.validate import ADDRESS, FORMAT_NAMES
 from app.rdf import media
 from app.sandbox.findings import SEVERITIES
@@ -100,16 +100,16 @@ def _operation(languages: Sequence[str]) -> Json:
             "file": {
                 "type": "array",
                 "items": binary,
+                "minItems": 1,
                 "description": "Data; several are one graph",
             },
             "shapes": {**binary, "description": "Own shapes instead of ours"},
         },
         "required": ["file"],
     }
-    bodies: Json = {name: {"schema": {"type": "string"}} for name in media.RDF_FORMATS}
+    bodies: Json = {name: rdf(name) for name in media.RDF_FORMATS}
     replies: Json = {
-        name: {"schema": {"type": "string"}}
-        for name in (media.TURTLE, media.JSON_LD, media.CSV, media.HTML)
+        name: rdf(name) for name in (media.TURTLE, media.JSON_LD, media.CSV, media.HTML)
     }
     return {
         "tags": ["validate"],

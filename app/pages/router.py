@@ -110,7 +110,7 @@ class Pages:
         )
         self._history = HistoryPages(history, profile, self._site, self._view)
         self._schemes = SchemePage(records, profile, self._site, self._view)
-        self._reference = Reference(profile)
+        self.reference = Reference(profile)
         texts = self._site.texts
         titles = {
             key: {lang: texts.get(lang, f"try.{key}") for lang in LANGUAGES} for key in FIRST_STEPS
@@ -270,7 +270,7 @@ class Pages:
         iri = checked_iri(request.query_params.get("iri"), parameter=True)
         suffix = request.path_params.get("suffix")
         media = media_of(suffix) if suffix else None
-        local = self._reference.local(iri) or self._local_path(iri)
+        local = self.reference.local(iri) or self._local_path(iri)
         if local is not None:
             return see_other(self._site.linker(request)(suffixed(local, media)), {})
         path = resource_path(iri)
@@ -371,7 +371,7 @@ class Pages:
     # ontology and shapes
 
     def _reference_page(self, name: str) -> Callable[[Request], Any]:
-        document: Document = getattr(self._reference, name)
+        document: Document = getattr(self.reference, name)
         offered = (HTML, *GRAPH_FORMATS)
 
         async def show(request: Request) -> Response:
@@ -383,7 +383,7 @@ class Pages:
                 headers = VARY | {"Link": f'<{self._site.public_url}/{name}>; rel="canonical"'}
                 return conditional(request, document.serialised(media), media, headers)
             context = {
-                "reference": self._reference,
+                "reference": self.reference,
                 "text": lambda texts, other: preferred(texts, self._site.language(request), other),
                 "formats": [(FORMAT_NAMES[m], m, f"/{name}.{SUFFIX_OF[m]}") for m in GRAPH_FORMATS]
                 if document

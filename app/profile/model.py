@@ -214,9 +214,17 @@ class Profile:
         return f"{self.base_iri}{self._by_name[type_name].path}{slug}"
 
     def locate(self, collection: str, slug: str) -> str | None:
-        """The IRI behind /{collection}/{slug}; None if there is no such collection."""
+        """The IRI behind /{collection}/{slug}; None if there is no such collection, or no such IRI.
+
+        A part (`#…`) has no address of its own, and no IRI holds what RFC 3987 §2.2 leaves out.
+        """
         kind = self._by_collection.get(collection)
-        return f"{self.base_iri}{kind.path}{slug}" if kind and slug else None
+        if kind is None or not slug:
+            return None
+        try:
+            return ox.NamedNode(f"{self.base_iri}{kind.path}{slug}").value
+        except ValueError:
+            return None
 
     def slug(self, iri: str) -> str | None:
         """The slug of an IRI minted here; None for a foreign one."""

@@ -21,9 +21,12 @@ from app.rdf.tokens import values_blocks
 FORMAT_PARAMETERS = ("format", "output")
 """What says in which form the result is wanted; no parameter of a query has these names."""
 
-_MOST_VALUES = 200
-_LONGEST_VALUE = 2_000
+MOST_VALUES = 100
+"""As many as an address can hold, at their longest."""
+_LONGEST_VALUE = 500
 _LANGUAGE = re.compile(r"(?P<text>.+)@(?P<language>[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)", re.DOTALL)
+
+_DECIMAL = r"[+-]?(?:[0-9]{1,15}(?:\.[0-9]{0,15})?|\.[0-9]{1,15})"
 
 Term = NamedNode | Literal
 
@@ -35,7 +38,7 @@ class Kind:
     name: str
     hint: str
     read: Callable[[str], Term | None]
-    schema: Mapping[str, str]
+    schema: Mapping[str, str | int]
 
 
 def _iri(text: str) -> Term | None:
@@ -63,9 +66,19 @@ def _typed(datatype: str, pattern: str) -> Callable[[str], Term | None]:
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("iri", "an absolute IRI", _iri, {"type": "string", "format": "iri"}),
-        Kind("string", "a text", Literal, {"type": "string"}),
-        Kind("text", "a text and its language, as in imaging@en", _in_language, {"type": "string"}),
+        Kind(
+            "iri",
+            "an absolute IRI",
+            _iri,
+            {"type": "string", "format": "iri", "maxLength": _LONGEST_VALUE},
+        ),
+        Kind("string", "a text", Literal, {"type": "string", "maxLength": _LONGEST_VALUE}),
+        Kind(
+            "text",
+            "a text and its language, as in imaging@en",
+            _in_language,
+            {"type": "string", "pattern": r"^[^@]{1,400}@[A-Za-z]{2,3}(-[A-Za-z]{2})?$"},
+        ),
         Kind(
             "date",
             "a date like 2018-07-01",
@@ -73,13 +86,16 @@ KINDS = {
             {"type": "string", "format": "date"},
         ),
         Kind(
-            "integer", "a whole number", _typed("integer", "[+-]?[0-9]{1,18}"), {"type": "integer"}
+            "integer",
+            "a whole number",
+            _typed("integer", "[+-]?[0-9]{1,18}"),
+            {"type": "integer", "minimum": 1 - 10**18, "maximum": 10**18 - 1},
         ),
         Kind(
             "decimal",
             "a number like 2.5",
-            _typed("decimal", r"[+-]?(?:[0-9]{1,15}(?:\.[0-9]{0,15})?|\.[0-9]{1,15})"),
-            {"type": "number"},
+            _typed("decimal", _DECIMAL),
+            {"type": "string", "pattern": f"^{_DECIMAL}$"},
         ),
         Kind("boolean", "true or false", _typed("boolean", "true|false"), {"type": "boolean"}),
     )
@@ -130,8 +146,8 @@ class NamedQuery:
                 raise _unknown(name, [*known, *FORMAT_PARAMETERS])
             found = terms.setdefault(name, [])
             found.append(_read(known[name], text))
-            if len(found) > _MOST_VALUES:
-                raise InvalidRequest(f"{name} is given more than {_MOST_VALUES} times.", field=name)
+            if len(found) > MOST_VALUES:
+                raise InvalidRequest(f"{name} is given more than {MOST_VALUES} times.", field=name)
         edits = [
             (start, end, " ".join(map(str, found)))
             for name, found in terms.items()

@@ -439,5 +439,5 @@ def test_each_role_may_do_what_those_before_it_may(accounts: Accounts) -> None:
 
 
 def test_the_longest_life_of_a_key_is_said_in_its_message(accounts: Accounts) -> None:
-    with pytest.raises(InvalidRequest, match=str(registry_module._MOST_DAYS)):
+    with pytest.raises(InvalidRequest, match=str(registry_module.MOST_DAYS)):
         accounts.issue_key(Role.ADMIN, days=99999)

@@ -18,12 +18,12 @@ from tests.server.running import RunningServer
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A server with the whole seed and the example data; nobody may write to it."""
     folder = tmp_path_factory.mktemp("seeded") / "var"
-    shutil.copytree(_loaded_seed(tmp_path_factory), folder)
+    shutil.copytree(loaded_seed(tmp_path_factory), folder)
     with RunningServer(folder, example="on") as server:
         yield server
 
 
-def _loaded_seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def loaded_seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data directory with the seed, which takes a minute: loaded once, for all processes."""
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if base.name.startswith("popen-") else base  # pytest-xdist

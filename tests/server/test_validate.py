@@ -728,6 +728,13 @@ def test_openapi_describes_the_report(server: RunningServer) -> None:
     assert set(operation["requestBody"]["content"]) == {*media.RDF_FORMATS, "multipart/form-data"}
 
 
+@pytest.mark.parametrize("name", ["Ångström.ttl", "データ.ttl", "\U0001f9ec.ttl"])
+def test_a_file_may_have_any_name(server: RunningServer, name: str) -> None:
+    report = form(server, ("file", (name, WRONG))).json()
+    named = {result.get("file") for g in report["groups"] for result in g["results"]}
+    assert named == {name}
+
+
 def test_the_command_gives_the_same_report(server: RunningServer, tmp_path: Path) -> None:
     file = tmp_path / "a.ttl"
     file.write_bytes(WRONG)
