@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.answering import Answering, query_limits
 from app.api.accounts import accounts_router, describe_accounts
+from app.api.exports import exports_router
 from app.api.graphs import GraphStoreApp
 from app.api.history import history_router
 from app.api.history_openapi import describe_history
@@ -32,6 +33,7 @@ from app.api.metrics import Metrics, metrics_router
 from app.api.problems import Problems
 from app.api.queries import Queries, describe_queries, queries_router
 from app.api.rate_limits import RateLimits
+from app.api.readings import Readings
 from app.api.records import records_router
 from app.api.records_openapi import describe_records
 from app.api.sparql import SparqlApp
@@ -47,6 +49,7 @@ from app.pages.discovery import DiscoveryPages, asking
 from app.pages.queries import QueryPages
 from app.profile import Profile, load_profile
 from app.records.caged import CagedRunner
+from app.records.exports.source import PagedSource
 from app.records.history import History
 from app.records.service import Records
 from app.service import Service
@@ -151,10 +154,11 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     )
     framework.include_router(accounts_router(service.accounts, settings.public_url))
     framework.include_router(jobs_router(service.jobs, service.accounts, problem_types))
+    rate_limits = RateLimits(on=settings.rate_limits, trusted=networks(settings.trusted_proxies))
     framework.include_router(
         validate_router(
             service.public_checker,
-            RateLimits(on=settings.rate_limits, trusted=networks(settings.trusted_proxies)),
+            rate_limits,
             rate=settings.validate_rate,
             languages=profile.languages,
             page=pages.validation_report,
@@ -200,6 +204,9 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     framework.include_router(
         queries_router(discovery.queries, sparql, problems, settings.public_url)
     )
+    exports = PagedSource(records)
+    readings = Readings(profile, lambda: records.generation)
+    framework.include_router(exports_router(exports, readings, profile, settings, rate_limits))
     framework.include_router(records_router(records, history, profile, settings))
     _add_openapi(framework, profile, discovery.queries)
     framework.include_router(pages.router)

@@ -41,16 +41,20 @@ class Readings:
 
         Raises NotAcceptable before any work is done.
         """
+        headers = self.headers_in(request, lang)
+        media_type(request)
+        return headers, unchanged(request, headers["ETag"])
+
+    def headers_in(self, request: Request, lang: str, form: str = "") -> dict[str, str]:
+        """The same where the form, which the ETag tells too, has been chosen already."""
         address = zlib.crc32(f"{request.url.path}?{request.url.query}".encode())
-        tag = f'W/"{self._generation()}-{lang}-{address:x}-{self._profile.fingerprint}"'
-        headers = {
-            "ETag": tag,
+        parts = [str(self._generation()), lang, f"{address:x}", self._profile.fingerprint]
+        return {
+            "ETag": f'W/"{"-".join([*parts, form] if form else parts)}"',
             "Vary": _VARY,
             "Cache-Control": "no-cache",
             "Content-Language": lang,
         }
-        media_type(request)
-        return headers, unchanged(request, tag)
 
 
 def answer(request: Request, body: bytes, headers: dict[str, str]) -> Response:
