@@ -51,6 +51,7 @@ from app.profile import Profile, load_profile
 from app.records.caged import CagedRunner
 from app.records.exports.source import PagedSource
 from app.records.history import History
+from app.records.indexer import Indexer, State
 from app.records.service import Records
 from app.service import Service
 from app.settings import Settings, networks
@@ -117,6 +118,7 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     record_limits = replace(limits, slice_seconds=limits.seconds)
     runner = CagedRunner(service.pool, record_limits, lambda: service.checkpoint().generation)
     context_url = f"{settings.public_url}/context.jsonld"
+    indexer = service.index_records(profile)
     records = Records(runner, profile, context_url)
     history = History(runner, service.log, profile, context_url)
     examples = read_examples(sorted(settings.seed_dir.glob("queries.ttl")))
@@ -148,7 +150,7 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
             "WWW-Authenticate",
         ],
     )
-    _add_health(framework, service)
+    _add_health(framework, service, indexer)
     framework.include_router(
         metrics_router(answering.metrics, lambda: service.checkpoint().generation, service.log.head)
     )
@@ -308,7 +310,7 @@ def _add_problems(framework: FastAPI, problems: Problems) -> None:
     framework.add_exception_handler(Exception, problems.on_unexpected)
 
 
-def _add_health(framework: FastAPI, service: Service) -> None:
+def _add_health(framework: FastAPI, service: Service, indexer: Indexer) -> None:
     async def ready() -> Response:
         """Whether the newest published state is served: 200 with its generation."""
         generation = service.checkpoint().generation
@@ -328,6 +330,9 @@ def _add_health(framework: FastAPI, service: Service) -> None:
             }
             if behind:
                 facts["status"] = "behind"
+        facts["index"] = _index_facts(indexer.state, head)
+        if facts["index"]["status"] != "ready":
+            facts["status"] = "behind"
         return JSONResponse(
             facts,
             status_code=200 if facts["status"] == "ready" else 503,
@@ -335,6 +340,18 @@ def _add_health(framework: FastAPI, service: Service) -> None:
         )
 
     framework.add_api_route("/health/ready", ready, methods=["GET"], tags=["operation"])
+
+
+def _index_facts(state: State, head: int) -> dict[str, Any]:
+    ready = state.usable and state.generation >= head
+    facts: dict[str, Any] = {
+        "status": "ready" if ready else "behind" if state.usable else "building",
+        "generation": state.generation,
+        "entities": state.entities,
+    }
+    if state.built:
+        facts["building"] = {"written": state.built[0], "of": state.built[1]}
+    return facts
 
 
 def _add_openapi(framework: FastAPI, profile: Profile, queries: Queries) -> None:

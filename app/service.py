@@ -10,6 +10,9 @@ from app.accounts import Accounts
 from app.database import Database
 from app.jobs import Jobs, executor_of
 from app.log import Log
+from app.profile import Profile
+from app.records.index import SearchIndex
+from app.records.indexer import Indexer
 from app.sandbox.pool import Checkpoint, Limits, Pool
 from app.settings import Settings
 from app.store.address import Address
@@ -23,6 +26,9 @@ from app.submissions.desk import Desk
 from app.submissions.gate import Gate, Rules
 from app.submissions.register import Register
 from app.submissions.seed import Seed
+
+_INDEX_SECONDS = 86_400.0
+"""For the whole graph: whoever runs the service decides how large that is."""
 
 _JOBS = ("app.sparql.jobs", "app.records.jobs", "app.submissions.jobs")
 
@@ -51,6 +57,7 @@ class Service:
             checkpoint=self.checkpoint,
             preload=_JOBS,
         )
+        self._index: SearchIndex | None = None
         self.store, self.node = _open_node(settings, self.log, self.pool, serving=serving)
         self.gate = Gate(self.pool, self.log, self.node, rules(settings))
         self.checker = Checker(self.pool, rules(settings))
@@ -81,6 +88,26 @@ class Service:
             example=settings.example,
         )
 
+    def index_records(self, profile: Profile) -> Indexer:
+        """The search index of the records, which follows the log where this process serves."""
+        settings = self.settings
+        index = SearchIndex(
+            index_folder(settings), profile, f"{settings.public_url}/context.jsonld"
+        )
+        self._index = index
+        indexer = Indexer(
+            self.log,
+            index,
+            self.pool,
+            profile,
+            limits=Limits(_INDEX_SECONDS, settings.submission_memory_mb),
+            small=Limits(settings.query_seconds, settings.query_memory_mb),
+            patience_seconds=settings.index_wait_seconds,
+        )
+        if isinstance(self.node, StoreNode):
+            self.node.beside.append(indexer)
+        return indexer
+
     def checkpoint(self) -> Checkpoint:
         """The state of the graph that readers see now."""
         return self.node.checkpoint()
@@ -106,6 +133,8 @@ class Service:
             self.node.close()
         elif self.node.mirror:
             await asyncio.to_thread(self.node.mirror.close)
+        if self._index is not None:
+            await asyncio.to_thread(self._index.close)
         if self.store is not None:
             self.store.close()
         self.database.close()
@@ -129,6 +158,11 @@ def open_log(settings: Settings, database: Database) -> Log:
 def store_folder(settings: Settings) -> Path:
     """Where the live store and its checkpoints lie."""
     return settings.data_dir / "store"
+
+
+def index_folder(settings: Settings) -> Path:
+    """Where the search index lies."""
+    return settings.data_dir / "index"
 
 
 def _open_node(

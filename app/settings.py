@@ -72,6 +72,9 @@ class Settings(BaseSettings):
     store_wait_seconds: float = Field(
         10.0, ge=0, description="How long a publication waits for it to follow, seconds"
     )
+    index_wait_seconds: float = Field(
+        10.0, ge=0, description="How long a publication waits for the search index, seconds"
+    )
     database_url: str | None = Field(
         None,
         description="Operations database: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME; "

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 import pyoxigraph as ox
 
 from app.profile import Step
-from app.rdf.terms import AS, DCTERMS, LT, PROV, RDF
+from app.rdf.terms import AS, DCTERMS, GEO, LT, PROV, RDF, SKOS
 from app.rdf.void import is_total
 
 Node = ox.NamedNode | ox.BlankNode
@@ -17,7 +18,15 @@ Value = ox.NamedNode | ox.BlankNode | ox.Literal | ox.Triple
 
 _TYPE = RDF["type"]
 _MAX_KEPT = 5_000
-_BOOKKEEPING = frozenset({PROV["influenced"], LT["claimsAbout"]})
+UP = (
+    Step(SKOS["broader"]),
+    Step(SKOS["narrower"], inverse=True),
+    Step(GEO["sfWithin"]),
+    Step(GEO["sfContains"], inverse=True),
+)
+"""The steps from a concept or region to what it lies in."""
+
+BOOKKEEPING = frozenset({PROV["influenced"], LT["claimsAbout"]})
 """What the service notes of commits and datasets, a statement for each entity: see `commits`."""
 
 
@@ -54,6 +63,7 @@ class Graph:
         self.service = ox.NamedNode(f"{base_iri}graph/service")
         self.default = ox.NamedNode(f"{base_iri}graph/default")
         self._about: dict[Node, About] = {}
+        self._above: dict[ox.NamedNode, frozenset[ox.NamedNode]] = {}
         self._example = ox.NamedNode(f"{base_iri}scheme/dataset-type/example")
 
     def about(self, subject: Node) -> About:
@@ -71,7 +81,7 @@ class Graph:
         seen: set[tuple[ox.NamedNode, Value]] = set()
         for quad in self.store.quads_for_pattern(subject, None, None, None):
             predicate, value = quad.predicate, quad.object
-            if quad.graph_name == self.service and (predicate in _BOOKKEEPING or is_total(quad)):
+            if quad.graph_name == self.service and (predicate in BOOKKEEPING or is_total(quad)):
                 continue
             graphs.add(quad.graph_name)
             if predicate == _TYPE:
@@ -140,6 +150,33 @@ class Graph:
                 if isinstance(quad.subject, ox.NamedNode):
                     found.add(quad.subject.value)
         return sorted(found)
+
+    def way(self, start: Node, path: Iterable[Step], limit: int) -> list[list[Value]]:
+        """What lies on the way from `start`: the things after each step, at most `limit`."""
+        found: list[list[Value]] = []
+        frontier: Iterable[Value] = (start,)
+        for step in path:
+            reached = (value for node in frontier for value in self._step(node, step))
+            frontier = list(dict.fromkeys(islice(reached, limit)))
+            found.append(frontier)
+        return found
+
+    def above(self, thing: ox.NamedNode) -> frozenset[ox.NamedNode]:
+        """What a concept or region lies in, to the top; without itself unless it goes round."""
+        found = self._above.get(thing)
+        if found is None:
+            reached: set[ox.NamedNode] = set()
+            frontier = {thing}
+            while frontier:
+                over = {
+                    value for node in frontier for step in UP for value in self._step(node, step)
+                }
+                frontier = {v for v in over if isinstance(v, ox.NamedNode)} - reached
+                reached |= frontier
+            if len(self._above) >= _MAX_KEPT:
+                self._above.clear()
+            found = self._above[thing] = frozenset(reached)
+        return found
 
     def walk(self, start: Node, path: Iterable[Step], limit: int) -> tuple[list[Value], bool]:
         """Values at the end of `path`, at most `limit` after each step; whether there are more."""

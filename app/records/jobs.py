@@ -7,7 +7,9 @@ the address of the JSON-LD context or None.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,13 +18,16 @@ import pyoxigraph as ox
 from app.errors import Gone, InvalidRequest, NotFound
 from app.profile import EntityType, Profile, load_profile
 from app.records.assertions import Assertions
+from app.records.changes import Changes
 from app.records.commits import Commits
 from app.records.document import document as document_of
+from app.records.documents import Documents
 from app.records.graph import About, Graph
 from app.records.listing import Listing
 from app.records.names import Names
 from app.records.record import RecordBuilder
 
+_DOCUMENTS = 50
 _MAX_KEPT = 4_096
 _MAX_KEPT_BYTES = 1 << 15
 
@@ -64,6 +69,11 @@ class _Reading:
 
     def commits(self, lang: str) -> Commits:
         return Commits(self.graph, self.names(lang), self.profile.base_iri)
+
+    @cached_property
+    def documents(self) -> Documents:
+        """Makes documents, and remembers names while it does."""
+        return Documents(self.graph, self.profile)
 
     def record(self, iri: str, lang: str, context: str | None) -> bytes:
         """A record as JSON; the last few thousand are kept."""
@@ -210,11 +220,40 @@ def document(
     reply.write(document_of(reading.graph, subjects, args["media_type"]))
 
 
+def documents(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> None:
+    """Documents of the index, a line each: of the IRIs in `body` (a line each) that are entities.
+
+    With `all` of every entity, and before them a line with their number.
+    """
+    reading = _reading(cage, args)
+    making = reading.documents
+    iris: Sequence[str] = body.decode().split("\n") if body else ()
+    if args["all"]:
+        iris = list(making.entities())
+        reply.write(b"%d\n" % len(iris))
+    for some in _batched(iris, _DOCUMENTS):
+        lines = [line for iri in some if (line := making.line(iri)) is not None]
+        reply.write(b"".join(line + b"\n" for line in lines))
+
+
+def touched(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> None:
+    """What a change concerns: `Touched` as JSON. `body` is N-Quads: `added` bytes, then removed."""
+    reading = _reading(cage, args)
+    changes = Changes(reading.graph, reading.profile)
+    reply.write(_json(changes.touched(body[: args["added"]], body[args["added"] :]).as_dict()))
+
+
 def counts(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> None:  # noqa: ARG001
     """Type name → number of entities."""
     reading = _reading(cage, args)
     found = {kind.name: len(reading.listing.members(kind)) for kind in reading.profile.types}
     reply.write(_json(found))
+
+
+def _batched(iris: Iterable[str], size: int) -> Iterator[list[str]]:
+    rest = iter(iris)
+    while some := list(islice(rest, size)):
+        yield some
 
 
 def _type(profile: Profile, name: str) -> EntityType:

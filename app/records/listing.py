@@ -14,8 +14,8 @@ from typing import Any
 import pyoxigraph as ox
 
 from app.profile import EntityType, Field, Profile, Step
-from app.rdf.terms import DCTERMS, GEO, SKOS
-from app.records.graph import Graph, Value
+from app.rdf.terms import DCTERMS, SKOS
+from app.records.graph import UP, Graph, Value
 from app.records.names import Names, fold
 
 FACET_VALUES = 100
@@ -23,13 +23,7 @@ FACET_VALUES = 100
 
 _MANY = 100
 _LABELS = (SKOS["prefLabel"], SKOS["altLabel"])
-_TREES = {SKOS["Concept"], DCTERMS["Location"]}
-_BELOW = (
-    Step(SKOS["broader"], inverse=True),
-    Step(SKOS["narrower"]),
-    Step(GEO["sfWithin"], inverse=True),
-    Step(GEO["sfContains"]),
-)
+TREES = {SKOS["Concept"], DCTERMS["Location"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +177,7 @@ class Listing:
                     break
                 for literal in self._by_text(predicate).get(fold(value), ()):
                     things.update(self._graph.subjects(predicate, literal))
-        if not field.classes or _TREES & set(field.classes):
+        if not field.classes or TREES & set(field.classes):
             things = self._with_below(things)
         return things
 
@@ -196,9 +190,8 @@ class Listing:
         found, frontier = set(things), things
         while frontier:
             reached: set[Value] = set()
-            for step in _BELOW:
-                back = (Step(step.predicate, inverse=not step.inverse),)
-                reached |= self._graph.walk_back(frontier, back)
+            for step in UP:
+                reached |= self._graph.walk_back(frontier, (step,))
             frontier = reached - found
             found |= frontier
         return found

@@ -10,11 +10,12 @@ from typing import Any
 import pyoxigraph as ox
 
 from app.profile import EntityType, Profile, Step
-from app.rdf.terms import DCTERMS, EURIO, FOAF, RDFS, SCHEMA, SKOS
+from app.rdf.terms import DCTERMS, EURIO, FOAF, RDF, RDFS, SCHEMA, SKOS
 from app.records.graph import About, Graph, Node, Value
 
 _MAX_CACHED = 200_000
 _MAX_NAMING = 3
+_TYPE = RDF["type"]
 _SECOND_CHOICES = (
     SKOS["altLabel"],
     SKOS["notation"],
@@ -24,6 +25,8 @@ _SECOND_CHOICES = (
     FOAF["name"],
     SCHEMA["name"],
 )
+NAMES = frozenset({SKOS["prefLabel"], *_SECOND_CHOICES})
+"""What may tell how to call a thing, whatever its type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class Names:
         self._profile = profile
         self._lang = lang
         self._cache: dict[str, Name] = {}
+        self._sources: dict[str, frozenset[str]] = {}
         self._plain: dict[str, str] = {}  # names of things that only lend theirs to others
         self._naming = {
             kind.name: tuple(field for field in kind.fields if field.naming)
@@ -90,6 +94,23 @@ class Names:
         for iri, value in rows:
             values.setdefault(iri, []).append(value)
         return {iri: text for iri, of in values.items() if (text := self._pick(of))}
+
+    def sources(self, thing: ox.NamedNode) -> frozenset[str]:
+        """IRIs of the things that lend theirs to the name of a thing; none if it has a label."""
+        found = self._sources.get(thing.value)
+        if found is None:
+            found = frozenset(self._lenders(thing))
+            if len(self._sources) >= _MAX_CACHED:
+                self._sources.clear()
+            self._sources[thing.value] = found
+        return found
+
+    def _lenders(self, thing: ox.NamedNode) -> Iterable[str]:
+        classes = (v for v in self._graph.objects(thing, _TYPE) if isinstance(v, ox.NamedNode))
+        kind = self._profile.of_classes(classes)
+        for field in self._naming[kind.name] if kind else ():
+            for things in self._graph.way(thing, field.path, _MAX_NAMING):
+                yield from (one.value for one in things if isinstance(one, ox.NamedNode))
 
     def from_about(self, iri: ox.NamedNode, about: About) -> str:
         """The name of a thing whose statements are at hand."""

@@ -8,7 +8,7 @@ from typing import Literal
 
 from app.errors import Overloaded
 
-LaneName = Literal["light", "heavy", "batch", "check"]
+LaneName = Literal["light", "heavy", "batch", "check", "index"]
 
 
 @dataclass(slots=True)

@@ -5,7 +5,8 @@ more than fits the holding buffer, is heavy: it moves with its worker to the *he
 that is full, is stopped and begun again when a heavy place is free — nothing of it has been sent
 yet. So a lookup never waits behind an aggregate for longer than a slice. *Batch* jobs
 (submissions) have a lane of their own, and so has the *check* of data that anybody may ask for:
-strangers wait for each other, not partners or queries for them. No lane ever has more workers busy
+strangers wait for each other, not partners or queries for them; and so has whoever reads the whole
+graph for the search index. No lane ever has more workers busy
 than its size.
 """
 
@@ -187,6 +188,7 @@ class Pool:
             "heavy": Lane(heavy, queue),
             "batch": Lane(batch, queue),
             "check": Lane(check, queue),
+            "index": Lane(1, queue),
         }
         self._checkpoint = checkpoint
         self._idle: list[_Worker] = []

@@ -33,6 +33,16 @@ class Node(Protocol):
         """Return when `checkpoint()` is of this generation or a later one."""
 
 
+class Beside(Protocol):
+    """What follows the log beside the node's own store, as fast as it can."""
+
+    async def follow(self) -> None:
+        """Follow until cancelled, whatever happens meanwhile."""
+
+    async def reach(self, generation: int) -> None:
+        """Wait until it shows this generation; for a while, and not when that cannot be soon."""
+
+
 class Mirror:
     """A store elsewhere, which this node brings up to the log, beside others that may do the same.
 
@@ -104,6 +114,10 @@ class Mirror:
                     if self.generation < generation:
                         await asyncio.sleep(_POLL_SECONDS / 10)
 
+    async def follow(self) -> None:
+        """See `Beside.follow`."""
+        await _repeated(self.advance)
+
     def close(self) -> None:
         """Stop before the next commit; it goes on from its marker next time."""
         self._closing = True
@@ -114,7 +128,7 @@ class Mirror:
 class StoreNode:
     """Holds the live store and follows the log; the server is one.
 
-    A `mirror` follows beside it, as fast as it can.
+    Who publishes waits for what follows `beside` it, too: a mirror, the search index.
     """
 
     def __init__(
@@ -128,6 +142,7 @@ class StoreNode:
         self._store = store
         self._in_use = in_use
         self.mirror = mirror
+        self.beside: list[Beside] = [mirror] if mirror else []
         self._lock = threading.Lock()
         self._advance()
 
@@ -145,15 +160,14 @@ class StoreNode:
         """See `Node.reach`."""
         if self._checkpoint.generation < generation:
             await asyncio.to_thread(self._advance)
-        if self.mirror:
-            await self.mirror.reach(generation)
+        await asyncio.gather(*(one.reach(generation) for one in self.beside))
 
     async def follow(self) -> None:
         """Follow what other processes append, until cancelled, whatever happens meanwhile."""
-        async with asyncio.TaskGroup() as both:
-            both.create_task(_repeated(self._catch_up))
-            if self.mirror:
-                both.create_task(_repeated(self.mirror.advance))
+        async with asyncio.TaskGroup() as all_of_them:
+            all_of_them.create_task(_repeated(self._catch_up))
+            for one in self.beside:
+                all_of_them.create_task(one.follow())
 
     def _catch_up(self) -> None:
         if self._checkpoint.generation < self._log.head():
