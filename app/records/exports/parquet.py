@@ -80,7 +80,8 @@ class Parquet:
             f"read_json({_quoted(self._lines.name)}, format = 'newline_delimited',"
             f" columns = {self._columns()}, maximum_object_size = {_LONGEST_LINE})"
         )
-        target = f"{_quoted(str(file))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROWS_AT_ONCE})"
+        options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROWS_AT_ONCE}"
+        target = f"{_quoted(str(file))} ({options})"
         # Names and types come from the shapes, and are quoted.
         self._database.execute(f"COPY (SELECT * FROM {source}) TO {target}")  # noqa: S608
         with file.open("rb") as content:

@@ -2,89 +2,66 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
 
-from app.errors import Conflict, InvalidRequest
-from app.profile import EntityType
-from app.records.listing import filterable
-from app.records.service import Records, nearest
+from app.errors import InvalidRequest
+from app.profile import EntityType, Profile
+from app.records.finding import Finder
+from app.records.search import MAX_LIMIT, Search, Sort, read_search, vocabulary
 
 Pairs = Sequence[tuple[str, str]]
 
 _OF_PAGES = ("limit", "offset", "after", "facets", "include")
-_BATCH = 200
+_BATCH = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """What is exported: all records of a type that a list with these parameters would have."""
+class Source:
+    """Reads whole lists from the index."""
 
-    kind: EntityType
-    lang: str
-    filters: Mapping[str, Sequence[str]]
-    q: str | None
-    fields: frozenset[str] | None = None
+    def __init__(self, finder: Finder, profile: Profile) -> None:
+        self._finder = finder
+        self._profile = profile
+        self._known = {kind.name: vocabulary(profile, kind) for kind in profile.types}
 
+    def select(self, kind: EntityType, pairs: Pairs, lang: str) -> Search:
+        """The parameters of a list, without those of its pages, as a value.
 
-class PagedSource:
-    """Reads lists page by page."""
-
-    def __init__(self, records: Records) -> None:
-        self._records = records
-
-    def select(self, kind: EntityType, pairs: Pairs, lang: str) -> Selection:
-        """The parameters of a list as a value; raises InvalidRequest naming the nearest one."""
-        refuse_pages(pairs)
-        known = filterable(kind)
-        filters: dict[str, list[str]] = {}
-        q: str | None = None
-        for name, value in pairs:
-            if name == "q":
-                q = value
-            elif name in known:
-                filters.setdefault(name, []).append(value)
-            elif name != "lang":
-                near = nearest(name[:100], sorted({*known, "q", "lang"}))
-                raise InvalidRequest(
-                    f"{kind.collection} have no field or parameter {name[:100]!r}"
-                    + (f"; did you mean {near!r}?" if near else "; /api/v1/types lists them."),
-                    field=name[:100],
-                    nearest=near,
-                )
-        return Selection(kind, lang, filters, q)
-
-    async def batches(self, asked: Selection) -> AsyncGenerator[Sequence[bytes], None]:
-        """All records as JSON bytes, some at a time, all of one generation.
-
-        Raises Conflict where the graph changes before the last one.
+        Sorted by name unless it says otherwise, or by distance where it asks what is near. Raises
+        InvalidRequest naming the nearest valid name.
         """
-        offset, generation = 0, self._records.generation
+        for name, _ in pairs:
+            if name in _OF_PAGES:
+                raise InvalidRequest(
+                    f"Leave {name} out: an export has all records that match.", field=name
+                )
+        asked = read_search(pairs, self._known[kind.name], self._profile.languages)
+        if asked.sort.by == "relevance":
+            if any(name == "sort" for name, _ in pairs):
+                raise InvalidRequest(
+                    "An export is not sorted by relevance; leave sort out.", field="sort"
+                )
+            asked = replace(asked, sort=Sort())
+        return replace(asked, lang=lang, limit=MAX_LIMIT)
+
+    async def batches(self, asked: Search) -> AsyncGenerator[Sequence[bytes], None]:
+        """All records as JSON bytes, some at a time; searched beside the event loop."""
+        records = self._records(asked)
+        while batch := await asyncio.to_thread(lambda: list(islice(records, _BATCH))):
+            yield batch
+
+    def _records(self, asked: Search) -> Iterator[bytes]:
+        if asked.sort == Sort() and asked.near is None:
+            for record in self._finder.scan(asked):
+                yield record if asked.fields is None else _projected(record, asked.fields)
+            return
+        after: str | None = None
         while True:
-            page = await self._records.page_json(
-                asked.kind.name,
-                filters=asked.filters,
-                q=asked.q,
-                limit=_BATCH,
-                offset=offset,
-                lang=asked.lang,
-            )
-            if self._records.generation != generation:
-                raise Conflict("The graph has changed meanwhile; ask again.")
-            yield [
-                json.dumps(item, ensure_ascii=False, separators=(",", ":")).encode()
-                for item in json.loads(page.json)["items"]
-            ]
-            if page.next_offset is None:
+            found = self._finder.find(asked)
+            yield from found.records
+            if found.next is None:
                 return
-            offset = page.next_offset
-
-
-def refuse_pages(pairs: Pairs) -> None:
-    """Raise InvalidRequest for a parameter that only a page has."""
-    for name, _ in pairs:
-        if name in _OF_PAGES:
-            raise InvalidRequest(
-                f"Leave {name} out: an export has all records that match.", field=name
-            )
+            asked = replace(asked, after=read_cursor(found.next, asked.sort))
