@@ -49,7 +49,7 @@ from app.pages.discovery import DiscoveryPages, asking
 from app.pages.queries import QueryPages
 from app.profile import Profile, load_profile
 from app.records.caged import CagedRunner
-from app.records.exports.source import PagedSource
+from app.records.exports.source import Source
 from app.records.history import History
 from app.records.indexer import Indexer, State
 from app.records.service import Records
@@ -119,7 +119,7 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     runner = CagedRunner(service.pool, record_limits, lambda: service.checkpoint().generation)
     context_url = f"{settings.public_url}/context.jsonld"
     indexer = service.index_records(profile)
-    records = Records(runner, profile, context_url)
+    records = Records(runner, profile, context_url, indexer.index)
     history = History(runner, service.log, profile, context_url)
     examples = read_examples(sorted(settings.seed_dir.glob("queries.ttl")))
     pages = Pages(records, history, profile, settings, examples=examples)
@@ -206,7 +206,7 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     framework.include_router(
         queries_router(discovery.queries, sparql, problems, settings.public_url)
     )
-    exports = PagedSource(records)
+    exports = Source(records, profile)
     readings = Readings(profile, lambda: records.generation)
     framework.include_router(exports_router(exports, readings, profile, settings, rate_limits))
     framework.include_router(records_router(records, history, profile, settings))

@@ -32,8 +32,8 @@ from app.records.exports.columns import Table
 from app.records.exports.csvw import MEDIA_TYPE as CSVW
 from app.records.exports.csvw import describe_csv
 from app.records.exports.formats import FORMATS, Export, Format, export
-from app.records.exports.source import PagedSource, Selection
-from app.records.service import nearest
+from app.records.exports.source import Source
+from app.records.search import Search, nearest
 from app.settings import Settings
 
 METADATA = "csv-metadata.json"
@@ -84,12 +84,13 @@ class _Asked:
     """An export as a value."""
 
     format: Format
-    selection: Selection
+    kind: EntityType
+    search: Search
     bom: bool
 
 
 def exports_router(
-    source: PagedSource,
+    source: Source,
     readings: Readings,
     profile: Profile,
     settings: Settings,
@@ -131,7 +132,7 @@ def _wants_export(request: Request) -> bool:
 class _ExportsApi:
     def __init__(
         self,
-        source: PagedSource,
+        source: Source,
         readings: Readings,
         profile: Profile,
         settings: Settings,
@@ -181,7 +182,7 @@ class _ExportsApi:
         pairs: Sequence[tuple[str, str]],
     ) -> Response:
         asked, lang = self._read(request, kind, wanted, pairs)
-        headers = self._readings.headers_in(request, lang, wanted.suffix)
+        headers = self._readings.headers_in(request, lang, self._source.generation, wanted.suffix)
         if unchanged(request, headers["ETag"]):
             return not_modified(headers)
         name = f"{kind.collection}.{wanted.suffix}"
@@ -210,31 +211,30 @@ class _ExportsApi:
         given = {name: value for name, value in pairs if name in own}
         of_list = [(name, value) for name, value in pairs if name not in own]
         lang = self._readings.language(request, dict(of_list).get("lang"))
-        selection = self._source.select(kind, of_list, lang)
-        return _Asked(wanted, selection, read_flag(given, "bom")), lang
+        search = self._source.select(kind, of_list, lang)
+        return _Asked(wanted, kind, search, read_flag(given, "bom")), lang
 
     def _pieces(self, asked: _Asked) -> AsyncGenerator[bytes, None]:
-        chosen = asked.selection
         writer = asked.format.writer(
             Export(
-                chosen.kind,
+                asked.kind,
                 self._profile,
-                chosen.fields,
+                asked.search.fields,
                 f"{self._settings.public_url}/context.jsonld",
                 bom=asked.bom,
                 max_bytes=self._settings.export_mb << 20,
             )
         )
-        return export(writer, self._source.batches(chosen))
+        return export(writer, self._source.batches(asked.search))
 
     def _metadata(
         self, request: Request, kind: EntityType, pairs: Sequence[tuple[str, str]]
     ) -> Response:
         asked, lang = self._read(request, kind, FORMATS["csv"], pairs)
-        headers = self._readings.headers_in(request, lang, METADATA)
+        headers = self._readings.headers_in(request, lang, self._source.generation, METADATA)
         if unchanged(request, headers["ETag"]):
             return not_modified(headers)
-        table = Table(kind, self._profile, asked.selection.fields)
+        table = Table(kind, self._profile, asked.search.fields)
         document = describe_csv(table, self._url(kind, "csv", pairs))
         body = json.dumps(document, ensure_ascii=False).encode()
         return Response(body, media_type=CSVW, headers=headers)

@@ -8,7 +8,7 @@ from typing import Any
 from app.profile import EntityType, Profile
 from app.profile.json_schema import example_record, json_schemas, schema_name
 from app.records.listing import Filterable, filterable
-from app.records.service import MAX_LIMIT
+from app.records.search import MAX_LIMIT
 
 Json = dict[str, Any]
 

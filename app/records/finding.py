@@ -22,6 +22,7 @@ from app.rdf.terms import SKOS
 from app.records.index import SearchIndex
 from app.records.listing import FACET_VALUES, filterable
 from app.records.names import fold
+from app.records.projection import json_bytes, projected
 from app.records.schema import field_name
 from app.records.search import MAX_OFFSET, Condition, Near, Search, Sort, write_cursor
 from app.records.tree import AS_WRITTEN, IN_PART, WITH_TYPOS, Trees, every, without
@@ -37,30 +38,23 @@ _TIES = 100
 _SCANNED = 5_000
 _FAR = 100
 _KEPT = 20_000
-_SUGGESTED = 20
 
 Address = tantivy.DocAddress
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
-    """One entity: its record as JSON, and how far away it is, in kilometres."""
-
-    record: bytes
-    distance: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Found:
-    """One page. `next` is the cursor of the following one; `included` the records that come along,
-    which are not all if `more_included`."""
+    """One page of records as JSON, how many match, and the cursor of the next page.
+
+    Where it was searched near a place, each record has its `distance` in kilometres. `facets` and
+    `included` are None unless asked for.
+    """
 
     total: int
-    hits: list[Hit]
+    records: list[bytes]
     next: str | None
-    facets: dict[str, list[dict[str, Any]]] | None
+    facets: dict[str, list[dict[str, Any]]] | None = None
     included: list[bytes] | None = None
-    more_included: bool = False
 
 
 class Finder:
@@ -96,7 +90,7 @@ class Finder:
         """The entities that may be meant while somebody types: `id`, `name`, `type`, `url`."""
         search = Search(tuple(types), q=q, sort=Sort("relevance"), limit=limit, lang=lang)
         members = ("id", "name", "type", "url", "example")
-        records = (json.loads(hit.record) for hit in self.find(search).hits)
+        records = map(json.loads, self.find(search).records)
         return [{name: one[name] for name in members if name in one} for one in records]
 
     def counts(self) -> dict[str, int]:
@@ -226,20 +220,43 @@ class _Finding:
         if search.sort.by == "distance" and search.near:
             total, places = self._by_distance(search.near)
         else:
-            total = _count(self._searcher, self._base)
-            places = self._places()
-        hits = [
-            Hit(self._record(place.address), place.distance) for place in places[: search.limit]
-        ]
+            total, places = _count(self._searcher, self._base), self._places()
+        shown = places[: search.limit]
+        records = [self._record(place.address) for place in shown]
         more = len(places) > search.limit > 0
-        last = places[search.limit - 1] if more else None
-        found = Found(
+        included = self._included(records) if search.include else None
+        return Found(
             total=total,
-            hits=hits,
-            next=write_cursor(search.sort, self._mark(last, hits[-1])) if last else None,
+            records=[self._shown_as(*one) for one in zip(records, shown, strict=True)],
+            next=write_cursor(search.sort, self._mark(shown[-1], records[-1])) if more else None,
             facets=self._facets() if search.facets is not None else None,
+            included=included,
         )
-        return found
+
+    def _shown_as(self, record: bytes, place: _Place) -> bytes:
+        """The record as the search wants it: the fields asked for, and the distance."""
+        if self._search.fields is not None:
+            record = json_bytes(projected(json.loads(record), self._search.fields))
+        if place.distance is None:
+            return record
+        return record[:-1] + b',"distance":' + json_bytes(round(place.distance, 3)) + b"}"
+
+    def _included(self, records: Sequence[bytes]) -> list[bytes]:
+        """The records that the fields of `include` refer to, each once."""
+        wanted: dict[str, None] = {}
+        for record in map(json.loads, records):
+            for name in self._search.include:
+                for one in _listed(record.get(name)):
+                    if isinstance(one, dict) and isinstance(one.get("id"), str):
+                        wanted[one["id"]] = None
+        if len(wanted) > MAX_INCLUDED:
+            raise InvalidRequest(
+                f"These records refer to {len(wanted)} others, and at most {MAX_INCLUDED} are "
+                "included; ask for a smaller limit.",
+                field="include",
+            )
+        get, lang = self._finder.index.get, self._lang
+        return [found for iri in wanted if (found := get(iri, lang)) is not None]
 
     def _places(self) -> list[_Place]:
         """The hits of the page and, if there is one, the first of the next."""
@@ -251,12 +268,12 @@ class _Finding:
             return self._by_name(self._base, after, wanted, search.offset, down=search.sort.down)
         return self._by_value(wanted + search.offset)[search.offset :]
 
-    def _mark(self, place: _Place, hit: Hit) -> list[Any]:
+    def _mark(self, place: _Place, record: bytes) -> list[Any]:
         """What a cursor after this place holds; see `search._is_place`."""
         if self._search.sort.by == "name":
             return [place.key]
         if self._search.sort.by == "relevance":
-            iri = json.loads(hit.record)["id"]
+            iri = json.loads(record)["id"]
             return [self._generation, place.number + 1, place.value, iri]
         return [place.value, place.key or self._key(place.address)]
 
@@ -285,7 +302,7 @@ class _Finding:
     def _by_value(self, wanted: int) -> list[_Place]:
         """By a field, then by name; last those that have no value."""
         sort, after = self._search.sort, self._search.after
-        name, trees = field_name("s", sort.by), self._trees
+        name = field_name("s", sort.by)
         base, (value, key) = self._base, after or (None, None)
         found: list[_Place] = []
         if after and value is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import difflib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,11 +19,13 @@ from app.errors import InvalidRequest
 from app.profile import EntityType, Profile
 from app.records.listing import Filterable, filterable
 from app.records.schema import is_date, is_number
-from app.records.service import MAX_LIMIT, nearest
 from app.records.values import number, period
 
 DEFAULT_LIMIT = 25
 """Records on a page unless `limit` says otherwise."""
+
+MAX_LIMIT = 1_000
+"""Records on one page at most."""
 
 MAX_OFFSET = 10_000
 """Records that may be passed over by number; cursors go on without end."""
@@ -181,6 +184,12 @@ def read_search(
         include=_names("include", listed.get("include"), known, known.references) or (),
         lang=_language(single.get("lang"), languages),
     )
+
+
+def nearest(name: str, names: Sequence[str]) -> str | None:
+    """The most similar of `names`, or None if none is similar."""
+    found = difflib.get_close_matches(name[:100].lower(), names, n=1, cutoff=0.5)
+    return found[0] if found else None
 
 
 # conditions

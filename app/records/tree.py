@@ -170,7 +170,7 @@ class Trees:
                 south,
                 east - 360 if east > 180 else east,
                 north,
-            )  # noqa: PLR2004
+            )
         )
 
     def _between(self, field: str, least: float, most: float) -> Query:
