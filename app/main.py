@@ -30,6 +30,7 @@ from app.api.history_openapi import describe_history
 from app.api.jobs import describe_jobs, jobs_router
 from app.api.listening import OneWriteProtocol
 from app.api.metrics import Metrics, metrics_router
+from app.api.ogc import ogc_router
 from app.api.problems import Problems
 from app.api.queries import Queries, describe_queries, queries_router
 from app.api.rate_limits import RateLimits
@@ -209,6 +210,7 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     exports = Source(records, profile)
     readings = Readings(profile, lambda: records.generation)
     framework.include_router(exports_router(exports, readings, profile, settings, rate_limits))
+    framework.include_router(ogc_router(records, readings, profile, settings))
     framework.include_router(records_router(records, history, profile, settings))
     _add_openapi(framework, profile, discovery.queries)
     framework.include_router(pages.router)

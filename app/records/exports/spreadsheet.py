@@ -50,6 +50,7 @@ class Spreadsheet:
         self._languages = languages
         self._scratch = Scratch(max_bytes)
         self._written = 0
+        self._saved = False
         self._count = 0
         self._cut: Counter[str] = Counter()
         self._book = Workbook(write_only=True)
@@ -86,18 +87,18 @@ class Spreadsheet:
         self._describe()
         file = self._scratch.path / "book.xlsx"
         self._book.save(file)
+        self._saved = True
         self._scratch.check(file.stat().st_size)
         with file.open("rb") as content:
             yield from pieces(content)
 
     def close(self) -> None:
         """Remove what was written."""
-        # A sheet that was not saved leaves its own file behind.
-        for sheet in self._book.worksheets:
-            writer = getattr(sheet, "_writer", None)
-            if writer is not None:
-                sheet.close()
-                writer.cleanup()
+        if not self._saved:  # a sheet that is not saved leaves a file of its own behind
+            for sheet in self._book.worksheets:
+                if sheet._writer is not None:
+                    sheet.close()
+                    sheet._writer.cleanup()
         self._scratch.close()
 
     def _value(self, values: Sequence[Any], column: Column) -> Any:
