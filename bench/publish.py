@@ -115,7 +115,8 @@ def built(triples: int) -> Path:
     shutil.rmtree(unnamed, ignore_errors=True)
     if triples:
         copy_folder(built(0), unnamed)
-        _add_synthetic(unnamed, triples)
+        number = triples // _QUADS_PER_ORGANISATION
+        add_synthetic(unnamed, number, number * 2 // 5)
     else:
         unnamed.parent.mkdir(parents=True, exist_ok=True)
         print("loading the seed", flush=True)
@@ -124,12 +125,14 @@ def built(triples: int) -> Path:
     return unnamed.rename(folder)
 
 
-def _add_synthetic(folder: Path, triples: int) -> None:
+def add_synthetic(
+    folder: Path, organisations: int, projects: int, consortium: float | None = None
+) -> None:
     """Append the synthetic graph to the log; validating it all would take hours."""
-    number = triples // _QUADS_PER_ORGANISATION
-    print(f"generating {triples:,} triples", flush=True)
+    print(f"generating {organisations:,} organisations, {projects:,} projects", flush=True)
     file = folder / "synthetic.nq"
-    generate(number, number * 2 // 5, 1, file)
+    sizes = {} if consortium is None else {"consortium": consortium}
+    generate(organisations, projects, 1, file, **sizes)
     database = Database(f"sqlite:///{folder.resolve() / 'lifetec.db'}")
     log = Log(database, database.blobs("diffs", folder / "diffs", suffix=".rdfp.z"))
     author = f"{BASE}id/partner/lifetec"
