@@ -13,8 +13,8 @@ from app.profile import EntityType, Field, Profile
 from app.rdf.terms import SKOS, XSD
 from app.records.graph import About, Graph, Node, Value
 from app.records.listing import TREES, filterable
-from app.records.names import Names, fold
-from app.records.record import RecordBuilder
+from app.records.names import AllNames, Names, fold
+from app.records.record import DependsOnLanguage, Json, RecordBuilder, spoken
 from app.records.schema import DATES, NAMES_WEIGHT, NUMBERS, field_name
 from app.records.values import keyword, number, period, point, sort_key
 
@@ -40,9 +40,9 @@ class Documents:
         self._profile = profile
         self._names = {lang: Names(graph, profile, lang) for lang in profile.languages}
         self.names = next(iter(self._names.values()))
-        self._builders = {
-            lang: RecordBuilder(graph, profile, names) for lang, names in self._names.items()
-        }
+        each = list(self._names.values())
+        self._builders = [RecordBuilder(graph, profile, names) for names in each]
+        self._together = RecordBuilder(graph, profile, AllNames(each))
         self._texts: dict[Value, _Texts] = {}
         self._filters = {kind.name: filterable(kind) for kind in profile.types}
 
@@ -63,7 +63,7 @@ class Documents:
         if not kinds:
             return None
         document = _Making(self, node, about).document(kinds)
-        return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        return _json(document)
 
     def _kinds(self, about: About) -> list[EntityType]:
         classes = set(about.classes)
@@ -98,7 +98,10 @@ class _Making:
         document["type"] = [kind.name for kind in kinds]
         if slug := self._of._profile.slug(self._node.value):
             document["slug"] = [slug]
-            document.setdefault("t_ids", []).append(fold(slug))
+            ids = document.setdefault("t_ids", [])
+            ids.append(fold(slug))
+            if local := slug.partition("-")[2]:
+                ids.append(fold(local))
         document["shows"] = sorted(self._shows)
         document["holds"] = sorted(self._holds)
         self._add_names(document)
@@ -109,13 +112,19 @@ class _Making:
 
     def _stored(self) -> bytes:
         """See `Stored`."""
-        records: dict[bytes, int] = {}
+        numbers: dict[bytes, int] = {}
         which = bytearray()
-        for builder in self._of._builders.values():
-            record = builder.record(self._node, self._about)
-            text = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
-            which.append(ord("0") + records.setdefault(text, len(records)))
-        return b"\n".join([bytes(which), *records])
+        for record in self._records():
+            which.append(ord("0") + numbers.setdefault(_json(record), len(numbers)))
+        return b"\n".join([bytes(which), *numbers])
+
+    def _records(self) -> list[Json]:
+        """One for each language: built once, except for what depends on it in other ways."""
+        try:
+            record = self._of._together.record(self._node, self._about)
+        except DependsOnLanguage:
+            return [one.record(self._node, self._about) for one in self._of._builders]
+        return [spoken(record, number) for number in range(len(self._of._builders))]
 
     # what the fields say
 
@@ -237,6 +246,10 @@ class _Making:
         document["shows"] = sorted(self._shows)
         document["t_names"] = list(names)
         document["t_all"] = list(dict.fromkeys([*document.get("t_all", ()), *names]))
+
+
+def _json(value: Json) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def spellings(text: str) -> Iterator[str]:

@@ -210,7 +210,7 @@ class _Finding:
 
     def _ids(self, query: Query) -> list[str]:
         hits = self._searcher.search(query, _MOST_CALLED, count=False).hits
-        return [self._searcher.doc(address).get_first("id") for _, address in hits]
+        return [self._iri(address) for _, address in hits]
 
     # pages
 
@@ -375,7 +375,7 @@ class _Finding:
             return before
         ranked = self._ranked(min(before + _TIES, MAX_OFFSET))
         for place, (_, address) in enumerate(ranked):
-            if self._searcher.doc(address).get_first("id") == iri:
+            if self._iri(address) == iri:
                 return place + 1
         return sum(one > score for one, _ in ranked)
 
@@ -420,6 +420,9 @@ class _Finding:
     def _key(self, address: Address) -> str:
         record = json.loads(self._record(address))
         return sort_key(record["name"], record["id"])
+
+    def _iri(self, address: Address) -> str:
+        return str(self._searcher.doc(address).get_first("id"))
 
     def _record(self, address: Address) -> bytes:
         return self._finder.index.record(self._searcher, address, self._lang)
@@ -499,7 +502,7 @@ class _Finding:
                 "ask for a smaller circle, or use bbox.",
                 field="near",
             )
-        ids = [self._searcher.doc(place.address).get_first("id") for place in inside]
+        ids = [self._iri(place.address) for place in inside]
         return every([query, self._trees.any_of("id", ids)])
 
     def _shown(self, name: str, counts: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
@@ -575,7 +578,8 @@ def _distance(place: _Place) -> float:
 
 
 def _count(searcher: tantivy.Searcher, query: Query) -> int:
-    return int(searcher.search(query, 1, count=True).count)
+    found: Any = searcher.search(query, 1, count=True)
+    return int(found.count)  # which the stubs of Tantivy forget
 
 
 def _counted_field(name: str) -> str:

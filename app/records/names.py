@@ -210,6 +210,39 @@ class Names:
         return iri.removeprefix("https://").removeprefix("http://").rstrip("/") or iri
 
 
+class InEach(tuple[str, ...]):
+    """A name that is not the same in all languages: one for each, in their order."""
+
+    __slots__ = ()
+
+
+class AllNames:
+    """Names in several languages at once: a string where they agree, else `InEach`."""
+
+    def __init__(self, each: Sequence[Names]) -> None:
+        self._each = each
+        self._references: dict[Node, dict[str, Any]] = {}
+
+    def from_about(self, iri: ox.NamedNode, about: About) -> str | InEach:
+        """See `Names.from_about`."""
+        return _agreed([names.from_about(iri, about) for names in self._each])
+
+    def reference(self, node: Node) -> dict[str, Any]:
+        """See `Names.reference`; what is returned must not be changed."""
+        found = self._references.get(node)
+        if found is None:
+            each = [names.reference(node) for names in self._each]
+            found = {**each[0], "name": _agreed([one["name"] for one in each])}
+            if len(self._references) >= _MAX_CACHED:
+                self._references.clear()
+            self._references[node] = found
+        return found
+
+
+def _agreed(texts: list[str]) -> str | InEach:
+    return texts[0] if texts.count(texts[0]) == len(texts) else InEach(texts)
+
+
 def fold(text: str) -> str:
     """Text without case and accents, for sorting and finding."""
     if text.isascii():

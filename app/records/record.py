@@ -25,7 +25,7 @@ from app.profile import EntityType, Field, Part, Profile
 from app.profile.json_schema import json_value
 from app.rdf.terms import RDF, XSD
 from app.records.graph import About, Graph, Node, Value
-from app.records.names import Names, fold
+from app.records.names import AllNames, InEach, Names, fold
 
 MAX_DERIVED = 1_000
 """Values shown of a derived field; a list with a filter gives all of them."""
@@ -38,16 +38,46 @@ _LANG_STRING = RDF["langString"]
 Json = dict[str, Any]
 
 
+class DependsOnLanguage(Exception):
+    """A record of `AllNames` is not the same in all languages but for its names."""
+
+
+class InAnyOrder(list[Json]):
+    """References that are sorted when it is known in which language (`spoken`)."""
+
+
+def spoken(value: Any, number: int) -> Any:
+    """What was built with `AllNames`, in one of their languages."""
+    if isinstance(value, InEach):
+        return value[number]
+    if isinstance(value, dict):
+        return {key: spoken(one, number) for key, one in value.items()}
+    if isinstance(value, InAnyOrder):
+        return sorted((spoken(one, number) for one in value), key=_by_name)
+    if isinstance(value, list):
+        return [spoken(one, number) for one in value]
+    return value
+
+
+def _by_name(reference: Json) -> tuple[str, str]:
+    return fold(reference["name"]), reference["id"]
+
+
 class RecordBuilder:
-    """Builds records in one language from one checkpoint."""
+    """Builds records from one checkpoint, in one language or, with `AllNames`, for several."""
 
     def __init__(
-        self, graph: Graph, profile: Profile, names: Names, context_url: str | None = None
+        self,
+        graph: Graph,
+        profile: Profile,
+        names: Names | AllNames,
+        context_url: str | None = None,
     ) -> None:
         self.graph = graph
         self.profile = profile
         self.names = names
         self._context_url = context_url
+        self._plans: dict[int, list[tuple[Field, ox.NamedNode | None]]] = {}
         self._scoped = {cls.value for kind in profile.types for cls in kind.classes}
 
     def record(self, iri: ox.NamedNode, about: About) -> Json:
@@ -59,6 +89,13 @@ class RecordBuilder:
         building = _Building(self, iri)
         building.record(about)
         return building.seen
+
+    def plan(self, fields: Sequence[Field]) -> list[tuple[Field, ox.NamedNode | None]]:
+        """The fields of a shape with their predicates."""
+        found = self._plans.get(id(fields))  # the profile's own, which stay
+        if found is None:
+            found = self._plans[id(fields)] = [(field, field.predicate) for field in fields]
+        return found
 
     def head(self, iri: ox.NamedNode, about: About, kind: EntityType | None) -> Json:
         """The members before the fields."""
@@ -110,17 +147,17 @@ class _Building:
         truncated: list[str] = []
         rest = dict(about.values)
         rest[_TYPE] = [v for v in rest.get(_TYPE, ()) if not isinstance(v, ox.NamedNode)]
-        for field in fields:
-            if field.predicate is None:
+        for field, predicate in self._builder.plan(fields):
+            if predicate is None:
                 values, cut = self._graph.walk(node, field.path, MAX_DERIVED)
                 self._show(field, self._derived(field, values), shown, {})
                 if cut:
                     truncated.append(field.name)
-            elif field.predicate in rest:
-                fitting, others = self._split(field, rest.pop(field.predicate))
+            elif predicate in rest:
+                fitting, others = self._split(field, rest.pop(predicate))
                 self._show(field, self._written(field, fitting), shown, also)
                 if others:
-                    rest[field.predicate] = others
+                    rest[predicate] = others
         if also:
             shown["also"] = also
         if truncated:
@@ -156,6 +193,8 @@ class _Building:
                 also[field.name] = more
         elif field.many:
             shown[field.name] = values
+        elif isinstance(values, InAnyOrder):
+            raise DependsOnLanguage
         else:
             shown[field.name] = values[0]
             if len(values) > 1:
@@ -177,11 +216,18 @@ class _Building:
         if field.kind == "text":
             return _language_map([v for v in values if isinstance(v, ox.Literal)])
         literals = sorted((v for v in values if isinstance(v, ox.Literal)), key=_literal_order)
-        return [*self._references(values), *(json_value(v) for v in literals)]
+        references = self._references(values)
+        if not literals:
+            return references
+        if isinstance(references, InAnyOrder):
+            raise DependsOnLanguage
+        return [*references, *(json_value(v) for v in literals)]
 
     def _references(self, values: Sequence[Value]) -> list[Json]:
         found = [self._names.reference(v) for v in values if _is_node(v)]
-        return sorted(found, key=lambda r: (fold(r["name"]), r["id"]))
+        if len(found) > 1 and any(isinstance(one["name"], InEach) for one in found):
+            return InAnyOrder(found)
+        return sorted(found, key=_by_name) if len(found) > 1 else found
 
     def _embed(self, node: Node, part: Part) -> Json:
         """A part with all it holds. One that is being embedded already is only referred to, and

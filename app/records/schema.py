@@ -13,12 +13,13 @@ dots, `LANG` a language of the profile:
 - `n_F`: numbers; `d_F`: when dates and times begin, in seconds since 1970 (`values.period`);
 - `lat`, `lon`: WGS 84 degrees of the first point that says where the entity is;
 - `t_names`: labels and other names, folded to lower case without accents, not stemmed;
-- `t_ids`: identifiers, notations, codes and the slug, each one folded token;
+- `t_ids`: identifiers, notations, codes, the slug and what follows its source (`cordis-198792`),
+  each one folded token;
 - `t_all`: all texts, folded; `t_LANG`: those of a language, and the names of what is referred to,
   stemmed;
 - `s_F`: the least of `n_F` or `d_F`, one number to sort by;
-- `o_LANG`: what lists are sorted by (`values.sort_key`); `p_LANG` is the beginning of it, eight bytes
-  as a number (big endian), which finds a place deep in a list without comparing texts.
+- `o_LANG`: what lists are sorted by (`values.sort_key`); `p_LANG` is the beginning of it, eight
+  bytes as a number (big endian), which finds a place deep in a list without comparing texts.
 
 A document with the field `marker` is none of an entity: it says up to which generation the index
 goes, and how it was made. It has no `type`, so whoever asks for types never meets it.

@@ -46,6 +46,9 @@ Operator = Literal["=", "!=", ">", ">=", "<", "<="]
 _NAME_LISTS = ("fields", "include", "facets")
 _SORTS = ("name", "relevance", "distance")
 _CONDITION = re.compile(r"(?P<name>[^<>=!]*)(?P<operator>>=|<=|!=|=|>|<)(?P<value>.*)", re.DOTALL)
+_POLE, _OPPOSITE = 90.0, 180.0
+_LONGEST_CURSOR = 8_192
+_LARGEST = 1e300
 _EARTH = 20_038.0
 """Kilometres: half way round the earth; nothing is farther."""
 
@@ -237,7 +240,8 @@ def _box(text: str | None) -> Box | None:
         return None
     numbers = _coordinates("bbox", text, 4, "west,south,east,north in degrees, as in 4,50,7,52")
     box = Box(*numbers)
-    if not (abs(box.west) <= 180 and abs(box.east) <= 180 and -90 <= box.south <= box.north <= 90):
+    there = _is_place_on_earth(box.south, box.west) and _is_place_on_earth(box.north, box.east)
+    if not there or box.south > box.north:
         raise InvalidRequest(
             "bbox is west,south,east,north in degrees: longitudes from -180 to 180, latitudes "
             "from -90 to 90, south first.",
@@ -250,13 +254,17 @@ def _near(text: str | None) -> Near | None:
     if text is None:
         return None
     near = Near(*_coordinates("near", text, 3, "lat,lon,km, as in 50.88,4.70,25"))
-    if not (abs(near.lat) <= 90 and abs(near.lon) <= 180 and 0 < near.km <= _EARTH):
+    if not (_is_place_on_earth(near.lat, near.lon) and 0 < near.km <= _EARTH):
         raise InvalidRequest(
             "near is lat,lon,km: a latitude from -90 to 90, a longitude from -180 to 180, and "
             f"more than 0 and at most {_EARTH:.0f} kilometres.",
             field="near",
         )
     return near
+
+
+def _is_place_on_earth(lat: float, lon: float) -> bool:
+    return abs(lat) <= _POLE and abs(lon) <= _OPPOSITE
 
 
 def _coordinates(name: str, text: str, count: int, wanted: str) -> list[float]:
@@ -300,7 +308,7 @@ def read_cursor(text: str, sort: Sort) -> tuple[Any, ...]:
         "after is not the end of a page in this order; follow `next` of the page before.",
         field="after",
     )
-    if len(text) > 8_192:
+    if len(text) > _LONGEST_CURSOR:
         raise wrong
     try:
         found = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), "-_", validate=True))
@@ -319,12 +327,13 @@ def _is_place(place: tuple[Any, ...], sort: Sort) -> bool:
 
     Relevance: generation, how many came before, the last score, its IRI.
     """
+    fits: tuple[Callable[[Any], bool], ...] = (lambda v: v is None or _is_number(v), _is_text)
     if sort.by == "name":
-        return len(place) == 1 and _is_text(place[0])
-    if sort.by == "relevance":
-        kinds: tuple[Callable[[Any], bool], ...] = (_is_count, _is_count, _is_number, _is_text)
-        return len(place) == 4 and all(fit(value) for fit, value in zip(kinds, place, strict=True))
-    return len(place) == 2 and (place[0] is None or _is_number(place[0])) and _is_text(place[1])
+        fits = (_is_text,)
+    elif sort.by == "relevance":
+        fits = (_is_count, _is_count, _is_number, _is_text)
+    same = len(place) == len(fits)
+    return same and all(fit(value) for fit, value in zip(fits, place, strict=True))
 
 
 def _is_count(value: Any) -> bool:
@@ -332,7 +341,7 @@ def _is_count(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) in {int, float} and abs(value) < 1e300
+    return type(value) in {int, float} and abs(value) < _LARGEST
 
 
 def _is_text(value: Any) -> bool:

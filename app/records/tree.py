@@ -10,6 +10,7 @@ import tantivy
 from tantivy import FieldType, Occur, Query
 
 from app.profile import EntityType, Profile
+from app.records.equivalents import Equivalents
 from app.records.listing import filterable
 from app.records.schema import NAMES_WEIGHT, analyzers, field_name, is_date, is_number
 from app.records.search import Box, Condition, Near
@@ -25,67 +26,15 @@ _MOST_TYPOS = 8
 
 _ENOUGH = 0.6
 _KM_PER_DEGREE = 111.19
+_POLE, _OPPOSITE = 90.0, 180.0
 _STOP_WORDS = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "at",
-        "by",
-        "for",
-        "from",
-        "in",
-        "of",
-        "on",
-        "or",
-        "the",
-        "to",
-        "with",
-        "aan",
-        "de",
-        "den",
-        "der",
-        "des",
-        "die",
-        "das",
-        "dem",
-        "ein",
-        "eine",
-        "en",
-        "et",
-        "het",
-        "een",
-        "in",
-        "la",
-        "le",
-        "les",
-        "du",
-        "au",
-        "aux",
-        "met",
-        "of",
-        "op",
-        "te",
-        "tot",
-        "uit",
-        "van",
-        "voor",
-        "von",
-        "und",
-        "zu",
-        "zur",
-        "fur",
-        "mit",
-        "im",
-        "am",
-        "pour",
-        "sur",
-        "un",
-        "une",
-        "dans",
-        "l",
-        "d",
-    ]
+    re.findall(
+        r"\w+",
+        """a an and at by for from in of on or the to with
+        aan de den der des die das dem ein eine en het met op te tot uit van voor
+        von und zu zur fur mit im am
+        et la le les du au aux pour sur un une dans l d""",
+    )
 )
 
 
@@ -96,6 +45,7 @@ class Trees:
         self._schema = schema
         self._profile = profile
         self._analyzers = analyzers(profile)
+        self._equivalents = Equivalents(profile.ontology_dir)
         self._parser = tantivy.Index(schema)
         self._filters = {kind.name: filterable(kind) for kind in profile.types}
         self._by_weight: dict[str, float] = {}
@@ -158,20 +108,13 @@ class Trees:
     def around(self, near: Near) -> Query:
         """Entities in a box that holds the circle."""
         reach = near.km / _KM_PER_DEGREE * 1.01
-        south, north = max(-90.0, near.lat - reach), min(90.0, near.lat + reach)
+        south, north = max(-_POLE, near.lat - reach), min(_POLE, near.lat + reach)
         narrow = math.cos(math.radians(max(abs(south), abs(north))))
-        wide = reach / narrow if narrow > reach / 180 else 180.0
-        if wide >= 180 or abs(south) == 90 or abs(north) == 90:  # noqa: PLR2004 degrees
-            return self.box(Box(-180.0, south, 180.0, north))
+        wide = reach / narrow if max(abs(south), abs(north)) < _POLE else _OPPOSITE
+        if wide >= _OPPOSITE:
+            return self.box(Box(-_OPPOSITE, south, _OPPOSITE, north))
         west, east = near.lon - wide, near.lon + wide
-        return self.box(
-            Box(
-                west + 360 if west < -180 else west,
-                south,
-                east - 360 if east > 180 else east,
-                north,
-            )
-        )
+        return self.box(Box(_turned(west), south, _turned(east), north))
 
     def _between(self, field: str, least: float, most: float) -> Query:
         return Query.range_query(self._schema, field, FieldType.Float, least, most)
@@ -225,27 +168,33 @@ class Trees:
 
     def words(self, q: str, how: int) -> Query:
         """Entities whose texts hold the words; the more they are named so, the better."""
-        parts = [(part, self._fold(part)) for part in q.split()]
-        parts = [(part, words) for part, words in parts if words]
+        parts = [(part, words) for part in q.split() if (words := self._fold(part))]
         if not parts:
             return Query.empty_query()
         tolerant = how != AS_WRITTEN and len(parts) <= _MOST_TYPOS
         last = len(parts) - 1
-        needed, helpful = [], []
+        needed: list[Query] = []
+        helpful: list[Query] = []
         for place, (part, words) in enumerate(parts):
-            one = self._part(part, words, ending=place == last, tolerant=tolerant)
+            one = self._part(part, words, ending=place == last or tolerant, tolerant=tolerant)
             stops = all(word in _STOP_WORDS for word in words) and place != last
             (helpful if stops else needed).append(one)
         if not needed:
             needed, helpful = helpful, []
         must = every(needed) if how != IN_PART else _most(needed)
+        if tolerant and len(parts) > 1:
+            must = some([must, self._joined([word for _, words in parts for word in words])])
         return Query.boolean_query(
             [
                 (Occur.Must, must),
                 *((Occur.Should, one) for one in helpful),
-                *((Occur.Should, one) for one in self._whole(q)),
+                *((Occur.Should, one) for one in self._whole(q, tolerant=tolerant)),
             ]
         )
+
+    def _joined(self, words: Sequence[str]) -> Query:
+        """A name that is written as one word where the question has several."""
+        return self._boosted(self._term("t_names", "".join(words)), 4.0)
 
     def _fold(self, text: str) -> list[str]:
         return self._analyzers["folded"].analyze(text)
@@ -267,8 +216,9 @@ class Trees:
         ]
         for lang in self._profile.languages:
             analyzer = self._analyzers.get(f"stemmed_{lang}", self._analyzers["folded"])
-            for stem in analyzer.analyze(word):
-                ways.append(self._boosted(self._term(f"t_{lang}", stem), 0.8))
+            stems = analyzer.analyze(word)
+            ways += [self._boosted(self._term(f"t_{lang}", stem), 0.8) for stem in stems]
+        ways += self._same_meaning(word)
         if ending and len(word) > 1:
             ways.append(self._near("t_names", word, 0, 2.0, prefix=True))
             ways.append(self._near("t_all", word, 0, 0.3, prefix=True))
@@ -276,23 +226,46 @@ class Trees:
             typos = 2 if len(word) >= _TWO_TYPOS else 1
             ways.append(self._near("t_names", word, 1, 6.0))
             ways.append(self._near("t_all", word, 1, 0.4))
-            if typos == 2:  # noqa: PLR2004
-                ways.append(self._near("t_names", word, 2, 3.0))
+            if typos > 1:
+                ways.append(self._near("t_names", word, typos, 3.0))
+        if tolerant and (parts := self._equivalents.parts(word)):
+            about, what = (some(self._plainly(part)) for part in parts)
+            ways.append(Query.boolean_query([(Occur.Must, what), (Occur.Should, about)]))
         return Query.disjunction_max_query(ways, 0.1)
 
-    def _whole(self, q: str) -> Iterable[Query]:
+    def _plainly(self, word: str) -> list[Query]:
+        """A word, or what means the same."""
+        names = self._boosted(self._term("t_names", word), 4.0)
+        return [names, self._term("t_all", word), *self._same_meaning(word)]
+
+    def _same_meaning(self, word: str) -> list[Query]:
+        """What other languages say for a word."""
+        found = []
+        for other in self._equivalents.of(word):
+            for field, boost in (("t_names", 2.5), ("t_all", 0.6)):
+                if len(other) == 1:
+                    query = self._term(field, other[0])
+                else:
+                    query = Query.phrase_query(self._schema, field, list(other))
+                found.append(self._boosted(query, boost))
+        return found
+
+    def _whole(self, q: str, *, tolerant: bool) -> Iterable[Query]:
         """What speaks for an entity beyond the words: it is just this, or its name has them so."""
         text = keyword(" ".join(q.split()))
         yield Query.const_score_query(self.any_of("id", [q.strip()]), 400.0)
         yield Query.const_score_query(self.any_of("t_ids", [text]), 200.0)
         for name, weight in self._by_weight.items():
             yield Query.const_score_query(self.any_of(field_name("k", name), [text]), 12.0 * weight)
+            if tolerant and len(text) >= _TYPO:
+                typos = 2 if len(text) >= _TWO_TYPOS else 1
+                yield self._near(field_name("k", name), text, typos, 6.0 * weight)
         words = self._fold(q)
         if len(words) > 1:
-            yield self._boosted(Query.phrase_query(self._schema, "t_names", words, 1), 2.0)
+            yield self._boosted(Query.phrase_query(self._schema, "t_names", list(words), 1), 2.0)
         for kind in self._profile.types:
             if not any(field.naming for field in kind.fields):
-                yield Query.const_score_query(self.any_of("type", [kind.name]), 3.0)
+                yield Query.const_score_query(self.any_of("type", [kind.name]), 12.0)
 
     def _term(self, field: str, word: str) -> Query:
         return Query.term_query(self._schema, field, word, index_option="freq")
@@ -320,6 +293,11 @@ def _naming(kind: EntityType) -> Iterable[tuple[str, float]]:
         weight = what.field.weight or 0.0
         if "." not in name and what.field.kind == "text" and weight >= NAMES_WEIGHT:
             yield name, weight
+
+
+def _turned(lon: float) -> float:
+    """A longitude beyond the antimeridian as it is written."""
+    return lon - math.copysign(2 * _OPPOSITE, lon) if abs(lon) > _OPPOSITE else lon
 
 
 def every(queries: Iterable[Query]) -> Query:

@@ -17,13 +17,15 @@ import pyshacl
 import pytest
 import rdflib
 
-from app.api.records import describe_records, read_list_request
+from app.api.records import describe_records
 from app.errors import InvalidRequest
 from app.profile import Profile, load_profile
 from app.profile.context import json_ld_context
+from app.records.search import Condition, read_search
 from app.records.service import Records
 from tests.profile.samples import BASE, PREFIXES, REPOSITORY, SAMPLE
 from tests.records.direct import DirectRunner
+from tests.records.indexed import indexed
 from tests.records.lossless import assert_lossless
 
 ENTITY = f"{BASE}id/organisation/test-one"
@@ -116,19 +118,22 @@ def test_openapi_describes_it_in_its_own_words(added: House) -> None:
     assert "bed_code" in {parameter.get("name") for parameter in parameters}
 
 
-def test_lists_filter_and_count_by_it(added: House) -> None:
-    kind = added.profile.type("organisation")
-    asked = read_list_request([("bed_code", "B042")], kind, added.profile.languages)
-    assert asked.filters == {"bed_code": ["B042"]}
-    page = asyncio.run(added.records.page("organisation", filters=asked.filters, facets=True))
+@pytest.mark.parametrize("source", ["index", "cage"])
+def test_lists_filter_and_count_by_it(added: House, tmp_path: Path, source: str) -> None:
+    index = indexed(tmp_path / "index", added.store, added.profile) if source == "index" else None
+    records = Records(DirectRunner(added.store), added.profile, index=index)
+    known = records.vocabularies["organisation"]
+    asked = read_search([("bed_code", "B042"), ("facets", "bed_code")], known, ["en"])
+    assert asked.conditions == (Condition("bed_code", "=", ("B042",)),)
+    page = asyncio.run(records.page("organisation", filters={"bed_code": ["B042"]}, facets=True))
     assert page["total"] == 1
     assert page["facets"]["bed_code"] == [{"value": "B042", "name": "B042", "count": 1}]
-    assert (
-        asyncio.run(added.records.page("organisation", filters={"bed_code": ["X"]}))["total"] == 0
-    )
+    assert asyncio.run(records.page("organisation", filters={"bed_code": ["X"]}))["total"] == 0
     with pytest.raises(InvalidRequest) as refused:
-        read_list_request([("bed_cod", "B042")], kind, added.profile.languages)
+        read_search([("bed_cod", "B042")], known, ["en"])
     assert refused.value.facts["nearest"] == "bed_code"
+    if index:
+        index.close()
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
