@@ -43,7 +43,7 @@ _QUADS_PER_ORGANISATION = 96
 """Of the synthetic graph, with all that belongs to them, if there are 0.4 projects for each."""
 
 _DRAFT_QUADS = 500_000
-_LICENCE = "http://publications.europa.eu/resource/authority/licence/CC0"
+LICENCE = "http://publications.europa.eu/resource/authority/licence/CC0"
 _STAGES = ("read", "validate", "compare", "count", "append", "follow", "rest")
 
 
@@ -139,7 +139,7 @@ def add_synthetic(
     for lines in _parts(file):
         print(f"appending {len(lines):,}", flush=True)
         log.append(
-            Draft((GRAPH,), author, _LICENCE, None, {}, utc_now(), b"".join(lines), b""),
+            Draft((GRAPH,), author, LICENCE, None, {}, utc_now(), b"".join(lines), b""),
             after=log.head(),
         )
     file.unlink()
@@ -187,7 +187,7 @@ def _round(number: int, servers: Sequence[Measured]) -> None:
     data, renamed = organisations(dataset), organisations(dataset, changed=_CHANGED)
     order = servers if number % 2 else servers[::-1]
     for one in order:
-        one.accounts.add_dataset("demo", dataset, titles={"en": dataset}, licence=_LICENCE)
+        one.accounts.add_dataset("demo", dataset, titles={"en": dataset}, licence=LICENCE)
     for kind, sent in (("first", data), ("unchanged", data), ("ten changed", renamed)):
         for one in order:
             one.publish(kind, dataset, sent)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import openpyxl
+import openpyxl  # type: ignore[import-untyped]  # it has no types
 import pyoxigraph as ox
 import pytest
 from hypothesis import given
