@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.answering import Answering, query_limits
 from app.api.accounts import accounts_router, describe_accounts
-from app.api.exports import exports_router
+from app.api.exports import add_exports
 from app.api.graphs import GraphStoreApp
 from app.api.history import history_router
 from app.api.history_openapi import describe_history
@@ -209,7 +209,7 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     )
     exports = Source(records, profile)
     readings = Readings(profile, lambda: records.generation)
-    framework.include_router(exports_router(exports, readings, profile, settings, rate_limits))
+    add_exports(framework.router, exports, readings, profile, settings, rate_limits)
     framework.include_router(ogc_router(records, readings, profile, settings))
     framework.include_router(records_router(records, history, profile, settings))
     _add_openapi(framework, profile, discovery.queries)

@@ -284,8 +284,11 @@ def questions(kind: str, file: Path) -> tuple[list[str], list[str]]:
 def compare_totals(ours: Asked, theirs: Asked, number: int) -> None:
     """Stop unless both find as many for the first questions; words may differ by their stems."""
     for mine, other in zip(ours.paths[:number], theirs.paths[:number], strict=True):
-        total = httpx.get(f"{ours.url}{mine}", timeout=60).json()["total"]
-        reply = httpx.get(f"{theirs.url}{other}", timeout=60).json()
+        mine_found = httpx.get(f"{ours.url}{mine}", timeout=60)
+        found = httpx.get(f"{theirs.url}{other}", timeout=60)
+        if not (mine_found.is_success and found.is_success):
+            raise SystemExit(f"{mine}: {mine_found.text[:500]}; {other}: {found.text[:500]}")
+        total, reply = mine_found.json()["total"], found.json()
         count = reply["filtered_table_rows_count"]
         if reply.get("facets_timed_out") or not reply["facet_results"]:
             raise SystemExit(f"Datasette counts no facets: {other}")

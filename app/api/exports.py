@@ -89,26 +89,26 @@ class _Asked:
     bom: bool
 
 
-def exports_router(
+def add_exports(
+    router: APIRouter,
     source: Source,
     readings: Readings,
     profile: Profile,
     settings: Settings,
     limits: RateLimits,
-) -> APIRouter:
-    """The addresses of all types; goes before the routes of lists, some of whose requests it takes.
+) -> None:
+    """Add the addresses of all types, before the routes of lists, some of whose requests they take.
 
     They answer HEAD as well as GET.
     """
     api = _ExportsApi(source, readings, profile, settings, Places(settings.export_places, limits))
-    router = APIRouter()
     for kind in profile.types:
         path = f"/api/v1/{kind.collection}"
+        # Not by `include_router`, which makes plain routes of all that it includes.
         router.routes.append(
             _ByNegotiation(path, api.by_negotiation(kind), include_in_schema=False)
         )
         router.add_route(f"{path}.{{suffix}}", api.by_suffix(kind), include_in_schema=False)
-    return router
 
 
 class _ByNegotiation(Route):
