@@ -58,6 +58,8 @@ ADDRESSES: Mapping[str, str] = {
     "[docs/history.md](docs/history.md)",
     "/api/v1/validate": "Check data against the shapes, ours or your own: see "
     "[docs/validation.md](docs/validation.md)",
+    "/api/v1/search": "Search all types at once, with the parameters of lists; `?type=`",
+    "/api/v1/suggest": "What may be meant while somebody types: `?q=`",
     "/api/v1/resource": "The record of any thing, also of a foreign one: `?iri=`",
     "/api/v1/resource/history": "The history of any thing: `?iri=`",
     "/id/{type}/{slug}": "An entity's IRI: 303 to its page or document",
@@ -134,6 +136,10 @@ FAILPOINT_TEXTS: Mapping[str, str] = {
     "remote.before-update": "a store elsewhere is about to be sent the commit",
     "remote.between-updates": "it has a part of a large commit; its marker is still the old one",
     "remote.updated": "it has the commit and its marker; nobody here knows",
+    "index.before-commit": "changed documents are with the index, and not committed",
+    "index.committed": "they are committed with the marker; nobody who searches sees them yet",
+    "index.building": "a new index is written, and not committed",
+    "index.built": "it is whole, but lies beside the one that is used",
     "submission.published": "it is published and shown; its job is not noted as done",
 }
 

@@ -22,14 +22,11 @@ from app.profile import EntityType, Field, Profile
 from app.profile.context import json_ld_context
 from app.rdf import media
 from app.records.history import History
-from app.records.search import Vocabulary, read_search
+from app.records.search import MAX_SUGGESTIONS, Vocabulary, read_search
 from app.records.service import Records
 from app.settings import Settings
 
 __all__ = ["describe_records", "records_router"]
-
-MAX_SUGGESTIONS = 50
-"""Suggestions at most."""
 
 _SUGGESTIONS = 10
 

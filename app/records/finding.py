@@ -135,6 +135,8 @@ class _Finding:
         }
         self._how = AS_WRITTEN
         self._base = self._settled()
+        if search.near and search.sort.by != "distance":
+            self._base = self._within_circle(self._base, search.near)
 
     # what matches
 
@@ -381,7 +383,7 @@ class _Finding:
 
     def _by_distance(self, near: Near) -> tuple[int, list[_Place]]:
         """All in the circle, the nearest first, then by name; and how many they are."""
-        inside = self._circle(near)
+        inside = self._circle(near, self._base)
         wanted = self._search.limit + 1 + self._search.offset
         if self._search.after:
             distance, key = self._search.after
@@ -400,12 +402,13 @@ class _Finding:
             return []
         return self._ties_by_name([p for p in places if _distance(p) <= least[-1]])
 
-    def _circle(self, near: Near) -> list[_Place]:
+    def _circle(self, near: Near, query: Query) -> list[_Place]:
+        """What matches and is in the circle."""
         searcher = self._searcher
-        total = _count(searcher, self._base)
+        total = _count(searcher, query)
         if not total:
             return []
-        hits = searcher.search(self._base, total, count=False, order_by_field="lat").hits
+        hits = searcher.search(query, total, count=False, order_by_field="lat").hits
         addresses = [address for _, address in hits]
         lats = searcher.fast_field_values("lat", addresses)
         lons = searcher.fast_field_values("lon", addresses)
@@ -495,11 +498,11 @@ class _Finding:
 
     def _within_circle(self, query: Query, near: Near) -> Query:
         """The circle as a query, which Tantivy has not: those that are in it, one by one."""
-        inside = self._circle(near)
+        inside = self._circle(near, query)
         if len(inside) > _MOST_AROUND:
             raise InvalidRequest(
-                f"near holds more than {_MOST_AROUND} entities, too many to count their facets; "
-                "ask for a smaller circle, or use bbox.",
+                f"near holds more than {_MOST_AROUND} entities, too many to sort otherwise than by "
+                "distance or to count facets of; ask for a smaller circle, or use bbox.",
                 field="near",
             )
         ids = [self._iri(place.address) for place in inside]

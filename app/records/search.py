@@ -30,6 +30,9 @@ MAX_LIMIT = 1_000
 MAX_OFFSET = 10_000
 """Records that may be passed over by number; cursors go on without end."""
 
+MAX_SUGGESTIONS = 50
+"""Suggestions at most."""
+
 MAX_TEXT = 1_000
 MAX_WORDS = 64
 MAX_VALUES = 200

@@ -92,10 +92,30 @@ class Trees:
         self, name: str, kind: FieldType, operator: str, least: float, most: float
     ) -> Query:
         """Values more or less than what reaches from `least` to `most`."""
-        lower = {">": most, ">=": least}.get(operator)
-        upper = {"<": least, "<=": most}.get(operator)
         inside = operator in {">=", "<="}
-        return Query.range_query(self._schema, name, kind, lower, upper, inside, inside)
+        if operator in {">", ">="}:
+            return self._range(name, kind, least if inside else most, None, inside=inside)
+        return self._range(name, kind, None, most if inside else least, inside=inside)
+
+    def _range(
+        self,
+        field: str,
+        kind: FieldType,
+        lower: float | None,
+        upper: float | None,
+        *,
+        inside: bool = True,
+    ) -> Query:
+        """Values between two numbers, which are meant as well if `inside`."""
+        return Query.range_query(
+            self._schema,
+            field,
+            kind,
+            lower,
+            upper,
+            include_lower=inside or lower is None,
+            include_upper=inside or upper is None,
+        )
 
     def box(self, box: Box) -> Query:
         """Entities in a box of degrees."""
@@ -117,7 +137,7 @@ class Trees:
         return self.box(Box(_turned(west), south, _turned(east), north))
 
     def _between(self, field: str, least: float, most: float) -> Query:
-        return Query.range_query(self._schema, field, FieldType.Float, least, most)
+        return self._range(field, FieldType.Float, least, most)
 
     # order
 
@@ -135,15 +155,7 @@ class Trees:
     def beyond(self, field: str, value: float, *, down: bool) -> Query:
         """What comes after a number in the order of a field of floats."""
         lower, upper = (None, value) if down else (value, None)
-        return Query.range_query(
-            self._schema,
-            field,
-            FieldType.Float,
-            lower,
-            upper,
-            include_lower=False,
-            include_upper=False,
-        )
+        return self._range(field, FieldType.Float, lower, upper, inside=False)
 
     def equal(self, field: str, value: float) -> Query:
         """Whose field of floats is this number."""
@@ -152,17 +164,15 @@ class Trees:
     def from_start(self, field: str, start: int, *, down: bool) -> Query:
         """Whose key begins with these eight bytes, or later ones."""
         lower, upper = (None, start) if down else (start, None)
-        return Query.range_query(self._schema, field, FieldType.Unsigned, lower, upper)
+        return self._range(field, FieldType.Unsigned, lower, upper)
 
     def start(self, field: str, start: int) -> Query:
         """Whose key begins with these eight bytes."""
-        return Query.range_query(self._schema, field, FieldType.Unsigned, start, start)
+        return self._range(field, FieldType.Unsigned, start, start)
 
     def beyond_start(self, field: str, start: int) -> Query:
         """Whose key begins with more than these eight bytes."""
-        return Query.range_query(
-            self._schema, field, FieldType.Unsigned, start, None, include_lower=False
-        )
+        return self._range(field, FieldType.Unsigned, start, None, inside=False)
 
     # words
 
@@ -177,7 +187,7 @@ class Trees:
         helpful: list[Query] = []
         for place, (part, words) in enumerate(parts):
             one = self._part(part, words, ending=place == last or tolerant, tolerant=tolerant)
-            stops = all(word in _STOP_WORDS for word in words) and place != last
+            stops = all(word in _STOP_WORDS for word in words)
             (helpful if stops else needed).append(one)
         if not needed:
             needed, helpful = helpful, []
