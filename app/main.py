@@ -209,7 +209,7 @@ def create_app(settings: Settings, service: Service | None = None) -> Front:
     )
     exports = Source(records, profile)
     readings = Readings(profile, lambda: records.generation)
-    add_exports(framework.router, exports, readings, profile, settings, rate_limits)
+    add_exports(framework.router, exports, readings, profile, settings=settings, limits=rate_limits)
     framework.include_router(ogc_router(records, readings, profile, settings))
     framework.include_router(records_router(records, history, profile, settings))
     _add_openapi(framework, profile, discovery.queries)

@@ -94,6 +94,7 @@ def add_exports(
     source: Source,
     readings: Readings,
     profile: Profile,
+    *,
     settings: Settings,
     limits: RateLimits,
 ) -> None:
