@@ -24,6 +24,7 @@
     ├── RateLimited           one client asks too often (retry_after)
     ├── ServiceFailed         an endpoint that a query calls gave no answer (endpoint)
     ├── Overloaded            the waiting line is full (retry_after)
+    ├── NotReady              what the answer is read from is still being made (retry_after)
     ├── DeadlineExceeded      the work took longer than allowed
     ├── MemoryExceeded        the work needed more memory than allowed
     ├── WorkerDied            a cage ended for another reason
@@ -317,6 +318,16 @@ class Overloaded(AppError):
             f"All workers are busy and the waiting line is full; try again in {retry_after} s.",
             retry_after=retry_after,
         )
+
+
+class NotReady(AppError):
+    """The search index is being built; `retry_after` seconds are a good guess."""
+
+    slug = "not-ready"
+    title = "Not ready yet"
+
+    def __init__(self, detail: str, *, retry_after: int = 10):
+        super().__init__(detail, retry_after=retry_after)
 
 
 class DeadlineExceeded(AppError):

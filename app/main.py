@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.answering import Answering, query_limits
 from app.api.accounts import accounts_router, describe_accounts
+from app.api.exports import add_exports
 from app.api.graphs import GraphStoreApp
 from app.api.history import history_router
 from app.api.history_openapi import describe_history
@@ -33,10 +34,12 @@ from app.api.mcp import PATH as MCP_PATH
 from app.api.mcp import Document, McpApp
 from app.api.mcp_tools import Tools
 from app.api.metrics import Metrics, metrics_router
+from app.api.ogc import ogc_router
 from app.api.problems import Problems
 from app.api.queries import PATH as QUERIES_PATH
 from app.api.queries import Queries, describe_queries, described, queries_router
 from app.api.rate_limits import RateLimits
+from app.api.readings import Readings
 from app.api.reconcile import reconcile_router
 from app.api.records import records_router
 from app.api.records_openapi import describe_records
@@ -64,6 +67,7 @@ from app.rdf import media
 from app.reconciliation.following import FollowingIndex
 from app.reconciliation.service import Reconciliation
 from app.records.caged import CagedRunner
+from app.records.exports.source import Source
 from app.records.history import History
 from app.records.indexer import Indexer, State
 from app.records.service import Records
@@ -146,7 +150,7 @@ def create_app(
     runner = CagedRunner(service.pool, record_limits, lambda: service.checkpoint().generation)
     context_url = f"{settings.public_url}/context.jsonld"
     indexer = service.index_records(profile)
-    records = Records(runner, profile, context_url)
+    records = Records(runner, profile, context_url, indexer.index)
     history = History(runner, service.log, profile, context_url)
     examples = read_examples(sorted(settings.seed_dir.glob("queries.ttl")))
     pages = Pages(records, history, profile, settings, examples=examples)
@@ -202,10 +206,11 @@ def create_app(
     )
     framework.include_router(accounts_router(service.accounts, settings.public_url))
     framework.include_router(jobs_router(service.jobs, service.accounts, problem_types))
+    rate_limits = RateLimits(on=settings.rate_limits, trusted=networks(settings.trusted_proxies))
     framework.include_router(
         validate_router(
             service.public_checker,
-            RateLimits(on=settings.rate_limits, trusted=networks(settings.trusted_proxies)),
+            rate_limits,
             rate=settings.validate_rate,
             languages=profile.languages,
             page=pages.validation_report,
@@ -243,6 +248,10 @@ def create_app(
     framework.include_router(
         queries_router(discovery.queries, sparql, problems, settings.public_url)
     )
+    exports = Source(records, profile)
+    readings = Readings(profile, lambda: records.generation)
+    add_exports(framework.router, exports, readings, profile, settings=settings, limits=rate_limits)
+    framework.include_router(ogc_router(records, readings, profile, settings))
     framework.include_router(records_router(records, history, profile, settings))
     whole = replace(limits, seconds=_INDEX_SECONDS, slice_seconds=_INDEX_SECONDS)
     names = FollowingIndex(

@@ -53,11 +53,15 @@ ADDRESSES: Mapping[str, str] = {
     "/sparql/update": "SPARQL 1.1 Update; needs a key",
     "/api/v1/types": "Entity types: labels, fields, how many of each",
     "/api/v1/{types}": "A list of records, with filters, facets, paging; see below",
+    "/api/v1/{types}.{suffix}": "All records of a list as a file: `.csv .xlsx .ndjson .json "
+    ".jsonld .geojson .parquet`; see [docs/exports.md](docs/exports.md)",
     "/api/v1/{types}/{slug}": "One record; who says what in it by `?provenance=true`",
     "/api/v1/{types}/{slug}/history": "Which commits changed it, and what: see "
     "[docs/history.md](docs/history.md)",
     "/api/v1/validate": "Check data against the shapes, ours or your own: see "
     "[docs/validation.md](docs/validation.md)",
+    "/api/v1/search": "Search all types at once, with the parameters of lists; `?type=`",
+    "/api/v1/suggest": "What may be meant while somebody types: `?q=`",
     "/api/v1/resource": "The record of any thing, also of a foreign one: `?iri=`",
     "/api/v1/resource/history": "The history of any thing: `?iri=`",
     "/id/{type}/{slug}": "An entity's IRI: 303 to its page or document",
@@ -97,6 +101,14 @@ ADDRESSES: Mapping[str, str] = {
     "/api/v1/jobs": "Jobs, the newest first; needs a key",
     "/api/v1/jobs/{id}": "One job: as it is, or each change as it happens; see "
     "[docs/jobs.md](docs/jobs.md)",
+    "/ogc": "OGC API - Features: where the entities are, for maps; see "
+    "[docs/exports.md](docs/exports.md#maps)",
+    "/ogc/api": "Its definition as OpenAPI 3.0",
+    "/ogc/conformance": "What it conforms to",
+    "/ogc/collections": "The types that have places",
+    "/ogc/collections/{collection}": "One of them",
+    "/ogc/collections/{collection}/items": "Its features, with `bbox`, `limit`, filters",
+    "/ogc/collections/{collection}/items/{feature}": "One feature",
     "/queries": "The named queries for people, each with a form for its parameters",
     "/queries/{name}": "One of them: its text with `?parameter=value`, and links to the results",
     "/api/v1/queries": "Named queries: words, text, parameters of each; see "
@@ -274,13 +286,17 @@ def _general(path: str, collections: set[str]) -> str:
     """A route's path with the names of types replaced by a variable."""
     if path.startswith("/api/v1/admin/"):
         return path
-    parts = [
-        "{types}" if part in collections else part.replace(":path}", "}")
-        for part in path.split("/")
-    ]
+    parts = [_variable(part, collections) for part in path.split("/")]
     if parts[1] == "id":
         parts[2] = "{type}"
     return "/".join(parts)
+
+
+def _variable(part: str, collections: set[str]) -> str:
+    name, dot, suffix = part.partition(".")
+    if name in collections:
+        return f"{{types}}{dot}{suffix}"
+    return part.replace(":path}", "}")
 
 
 async def _routes() -> list[tuple[str, set[str]]]:

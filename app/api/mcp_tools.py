@@ -30,7 +30,8 @@ from app.profile import EntityType, Profile
 from app.rdf import media
 from app.rdf.terms import PREFIXES
 from app.records.listing import filterable
-from app.records.service import Records, nearest
+from app.records.search import MAX_OFFSET, nearest
+from app.records.service import Records
 from app.sparql.endpoint import Endpoint
 from app.sparql.guard import Client
 from app.sparql.operation import Query, read_operation
@@ -72,7 +73,9 @@ class Tools:
         self,
         *,
         type: Annotated[str, Field(description="Name of a type, from describe_schema")],  # noqa: A002
-        text: Annotated[str, Field(description="Words that the name contains; may be empty")] = "",
+        text: Annotated[
+            str, Field(description="Words to find, of its name first; may be empty")
+        ] = "",
         filters: Annotated[
             dict[str, list[str]],
             Field(
@@ -90,7 +93,7 @@ class Tools:
         ] = "",
         language: Language = "en",
     ) -> Found:
-        """Find things of one type by words of their name and by filters; sorted by name."""
+        """Find things of one type by words and filters: the best first, without words by name."""
         kind = self._kind(type)
         lang = self._language(language)
         for name in fields:
@@ -98,17 +101,14 @@ class Tools:
                 raise unknown("field", name, [field.name for field in kind.fields])
         if cursor and not (cursor.isascii() and cursor.isdigit() and len(cursor) <= _CURSOR_DIGITS):
             raise InvalidRequest("cursor must be `next` of an answer before.", field="cursor")
-        page = await self._records.page_json(
-            kind.name,
-            filters=filters,
-            q=text or None,
-            limit=limit,
-            offset=int(cursor or 0),
-            lang=lang,
+        offset = int(cursor or 0)
+        page = await self._records.page(
+            kind.name, filters=filters, q=text or None, limit=limit, offset=offset, lang=lang
         )
-        hits = [self._hit(record, fields) for record in json.loads(page.json)["items"]]
-        following = None if page.next_offset is None else str(page.next_offset)
-        return Found(total=page.total, hits=hits, next=following)
+        hits = [self._hit(record, fields) for record in page["items"]]
+        last = offset + len(hits)
+        more = hits and last < page["total"] and last <= MAX_OFFSET
+        return Found(total=page["total"], hits=hits, next=str(last) if more else None)
 
     async def get_record(
         self,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from starlette.datastructures import Headers
 
 from app.errors import InvalidRequest
-from app.records.service import nearest
+from app.records.search import nearest
 
 _LONGEST_KEY = 255
 

@@ -44,6 +44,7 @@ _STATUS: dict[type[errors.AppError], int] = {
     errors.RateLimited: 429,
     errors.ServiceFailed: 502,
     errors.Overloaded: 503,
+    errors.NotReady: 503,
     errors.DeadlineExceeded: 504,
     errors.MemoryExceeded: 503,
     errors.WorkerDied: 503,
@@ -73,7 +74,9 @@ def problem_document(error: errors.AppError, types: str) -> dict[str, Any]:
 def problem_headers(error: errors.AppError) -> dict[str, str]:
     """What else the status asks for: Retry-After, Allow, WWW-Authenticate (RFC 6750 §3)."""
     headers = {"content-type": PROBLEM_JSON, "cache-control": "no-store", "vary": "Accept"}
-    if isinstance(error, errors.Overloaded | errors.RateLimited | errors.StoreAway):
+    if isinstance(
+        error, errors.Overloaded | errors.NotReady | errors.RateLimited | errors.StoreAway
+    ):
         headers["retry-after"] = str(error.facts["retry_after"])
     if isinstance(error, errors.MethodNotAllowed):
         headers["allow"] = ", ".join(error.facts["allowed"])

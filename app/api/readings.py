@@ -16,7 +16,7 @@ from starlette.responses import Response
 from app.errors import InvalidRequest, NotAcceptable
 from app.profile import Profile
 from app.rdf import media
-from app.records.service import nearest
+from app.records.search import nearest
 
 _OFFERED = (media.JSON, media.JSON_LD)
 _VARY = "Accept, Accept-Language"
@@ -36,21 +36,31 @@ class Readings:
             return read_language(asked, languages) or asked
         return preferred_language(request.headers.get("accept-language"), languages)
 
-    def headers(self, request: Request, lang: str) -> tuple[dict[str, str], bool]:
+    def headers(
+        self, request: Request, lang: str, generation: int | None = None
+    ) -> tuple[dict[str, str], bool]:
         """The answer's headers, and whether the client has the answer already.
 
-        Raises NotAcceptable before any work is done.
+        `generation` is given where it may be another than that of the graph. Raises NotAcceptable
+        before any work is done.
         """
+        headers = self.headers_in(request, lang, generation)
+        media_type(request)
+        return headers, unchanged(request, headers["ETag"])
+
+    def headers_in(
+        self, request: Request, lang: str, generation: int | None = None, form: str = ""
+    ) -> dict[str, str]:
+        """The same where the form, which the ETag tells too, has been chosen already."""
         address = zlib.crc32(f"{request.url.path}?{request.url.query}".encode())
-        tag = f'W/"{self._generation()}-{lang}-{address:x}-{self._profile.fingerprint}"'
-        headers = {
-            "ETag": tag,
+        shown = self._generation() if generation is None else generation
+        parts = [str(shown), lang, f"{address:x}", self._profile.fingerprint]
+        return {
+            "ETag": f'W/"{"-".join([*parts, form] if form else parts)}"',
             "Vary": _VARY,
             "Cache-Control": "no-cache",
             "Content-Language": lang,
         }
-        media_type(request)
-        return headers, unchanged(request, tag)
 
 
 def answer(request: Request, body: bytes, headers: dict[str, str]) -> Response:

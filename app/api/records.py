@@ -6,9 +6,7 @@ The worker writes the JSON; here a request becomes values and an answer gets its
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,24 +14,21 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.parameters import read_flag, read_parameters
-from app.api.readings import Readings, answer, not_modified, read_language, unchanged
+from app.api.parameters import read_flag, read_number, read_parameters
+from app.api.readings import Readings, answer, not_modified, unchanged
 from app.api.records_openapi import describe_records
 from app.errors import InvalidRequest, NotFound
 from app.profile import EntityType, Field, Profile
 from app.profile.context import json_ld_context
 from app.rdf import media
 from app.records.history import History
-from app.records.listing import filterable
-from app.records.service import MAX_LIMIT, Records, nearest
+from app.records.search import MAX_SUGGESTIONS, Vocabulary, read_search
+from app.records.service import Records
 from app.settings import Settings
 
 __all__ = ["describe_records", "describe_types", "records_router"]
 
-DEFAULT_LIMIT = 25
-"""Records on a page unless `limit` says otherwise."""
-
-_PARAMETERS = ("limit", "offset", "q", "lang", "facets")
+_SUGGESTIONS = 10
 
 
 def records_router(
@@ -49,54 +44,12 @@ def records_router(
     add("/context.jsonld", api.context, "context")
     add("/api/v1/types", api.types, "types")
     add("/api/v1/resource", api.resource, "resource")
+    add("/api/v1/search", api.search, "search")
+    add("/api/v1/suggest", api.suggest, "suggest")
     for kind in profile.types:
         add(f"/api/v1/{kind.collection}", api.list_of(kind), f"api-{kind.collection}")
         add(f"/api/v1/{kind.collection}/{{slug:path}}", api.one_of(kind), f"api-{kind.name}")
     return router
-
-
-@dataclass(frozen=True, slots=True)
-class ListRequest:
-    """What a list was asked for."""
-
-    limit: int
-    offset: int
-    q: str | None
-    lang: str | None
-    facets: bool
-    filters: Mapping[str, Sequence[str]]
-
-
-def read_list_request(
-    pairs: Sequence[tuple[str, str]], kind: EntityType, languages: Sequence[str]
-) -> ListRequest:
-    """The query parameters as values; raises InvalidRequest naming the nearest valid one."""
-    known = set(filterable(kind))
-    single: dict[str, str] = {}
-    filters: dict[str, list[str]] = {}
-    for name, value in pairs:
-        if name in known:
-            filters.setdefault(name, []).append(value)
-        elif name not in _PARAMETERS:
-            near = nearest(name, sorted({*known, *_PARAMETERS}))
-            hint = f"; did you mean {near!r}?" if near else "; /api/v1/types lists them."
-            raise InvalidRequest(
-                f"{kind.collection} have no field or parameter {name!r}{hint}",
-                field=name,
-                nearest=near,
-            )
-        elif name in single:
-            raise InvalidRequest(f"{name} is given more than once.", field=name)
-        else:
-            single[name] = value
-    return ListRequest(
-        limit=_number("limit", single.get("limit"), DEFAULT_LIMIT, MAX_LIMIT),
-        offset=_number("offset", single.get("offset"), 0, 2**53),
-        q=single.get("q"),
-        lang=read_language(single.get("lang"), languages),
-        facets=_flag("facets", single.get("facets")),
-        filters=filters,
-    )
 
 
 class _RecordsApi:
@@ -145,8 +98,10 @@ class _RecordsApi:
     def list_of(self, kind: EntityType) -> Any:
         """The endpoint of a type's list."""
 
+        known, path = self._records.vocabularies[kind.name], f"/api/v1/{kind.collection}"
+
         async def endpoint(request: Request) -> Response:
-            return await self._page(request, kind)
+            return await self._page(request, known, path)
 
         return endpoint
 
@@ -162,29 +117,40 @@ class _RecordsApi:
 
         return endpoint
 
-    async def _page(self, request: Request, kind: EntityType) -> Response:
-        asked = read_list_request(request.query_params.multi_items(), kind, self._profile.languages)
-        lang = self._readings.language(request, asked.lang)
-        headers, fresh = self._readings.headers(request, lang)
+    async def search(self, request: Request) -> Response:
+        return await self._page(request, self._records.vocabulary, "/api/v1/search")
+
+    async def suggest(self, request: Request) -> Response:
+        """What may be meant while somebody types: `{"items": [{"id", "name", "type", "url"}]}`."""
+        given = read_parameters(request.query_params.multi_items(), ("q", "type", "limit", "lang"))
+        pairs = [(name, given[name]) for name in ("q", "type") if name in given]
+        asked = read_search(pairs, self._records.vocabulary, self._profile.languages)
+        if asked.q is None:
+            raise InvalidRequest("Say what has been typed: q=…", field="q")
+        lang = self._readings.language(request, given.get("lang"))
+        limit = read_number(given, "limit", _SUGGESTIONS, MAX_SUGGESTIONS)
+        headers, fresh = self._readings.headers(request, lang, self._records.generation_of(asked))
         if fresh:
             return not_modified(headers)
-        kept = [(n, v) for n, v in request.query_params.multi_items() if n != "offset"]
-        url = f"{self._public_url}/api/v1/{kind.collection}?{urlencode([*kept, ('offset', '')])}"
-        page = await self._records.page_json(
-            kind.name,
-            filters=asked.filters,
-            q=asked.q,
-            limit=asked.limit,
-            offset=asked.offset,
-            lang=lang,
-            facets=asked.facets,
-            next_url=url,
+        items = await self._records.suggest(asked.q, asked.types, lang=lang, limit=limit)
+        return answer(request, _dump({"items": items}), headers)
+
+    async def _page(self, request: Request, known: Vocabulary, path: str) -> Response:
+        pairs = request.query_params.multi_items()
+        asked = read_search(pairs, known, self._profile.languages)
+        asked = replace(asked, lang=self._readings.language(request, asked.lang))
+        headers, fresh = self._readings.headers(
+            request, asked.lang or "", self._records.generation_of(asked)
         )
-        links = []
-        if page.next_offset is not None:
-            links.append(f'<{url}{page.next_offset}>; rel="next"')
+        if fresh:
+            return not_modified(headers)
+        kept = urlencode([(n, v) for n, v in pairs if n not in {"offset", "after"}])
+        address = f"{self._public_url}{path}" + (f"?{kept}" if kept else "")
+        page = await self._records.page_json(asked, address=address)
+        links = [f'<{page.next}>; rel="next"'] if page.next else []
         if asked.offset and asked.limit:
-            links.append(f'<{url}{max(0, asked.offset - asked.limit)}>; rel="prev"')
+            before = max(0, asked.offset - asked.limit)
+            links.append(f'<{address}{"&" if kept else "?"}offset={before}>; rel="prev"')
         if links:
             headers["Link"] = ", ".join(links)
         return answer(request, page.json, headers)
@@ -197,20 +163,6 @@ class _RecordsApi:
             return not_modified(headers)
         source = self._history.record_json if with_provenance else self._records.get_json
         return answer(request, await source(iri, lang=lang), headers)
-
-
-def _number(name: str, text: str | None, default: int, most: int) -> int:
-    if text is None:
-        return default
-    if not re.fullmatch(r"[0-9]{1,16}", text) or int(text) > most:
-        raise InvalidRequest(f"{name} must be a number from 0 to {most}.", field=name)
-    return int(text)
-
-
-def _flag(name: str, text: str | None) -> bool:
-    if text not in {None, "true", "false", "1", "0"}:
-        raise InvalidRequest(f"{name} must be true or false.", field=name)
-    return text in {"true", "1"}
 
 
 def describe_types(profile: Profile, lang: str) -> list[dict[str, Any]]:

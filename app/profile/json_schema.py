@@ -37,7 +37,8 @@ def json_schemas(profile: Profile) -> dict[str, Schema]:
         schemas[schema_name(part)] = _part_schema(part, profile)
     for kind in profile.types:
         schemas[schema_name(kind)] = _type_schema(kind, profile)
-        schemas[f"{schema_name(kind)}Page"] = _page_schema(kind)
+        schemas[f"{schema_name(kind)}Page"] = _page_schema(kind.collection, schema_name(kind))
+    schemas["AnyPage"] = _page_schema("records of any type", "AnyRecord")
     return schemas
 
 
@@ -141,6 +142,11 @@ def _head(kind: EntityType | None) -> dict[str, Schema]:
             "description": "Page of the record" if kind is None else f"/{kind.collection}/{{slug}}",
         },
         "example": {"type": "boolean", "const": True, "description": "Present on fictional data"},
+        "distance": {
+            "type": "number",
+            "minimum": 0,
+            "description": "Kilometres, where it was searched near a place",
+        },
         "asserted_by": {
             "type": "array",
             "items": {"$ref": "#/components/schemas/Reference"},
@@ -186,11 +192,10 @@ def _part_schema(part: Part, profile: Profile) -> Schema:
     }
 
 
-def _page_schema(kind: EntityType) -> Schema:
-    name = schema_name(kind)
+def _page_schema(title: str, name: str) -> Schema:
     return {
         "type": "object",
-        "title": f"Page of {kind.collection}",
+        "title": f"Page of {title}",
         "properties": {
             "@context": {"type": "string", "format": "uri"},
             "total": {"type": "integer", "minimum": 0, "description": "Records that match"},
@@ -206,6 +211,11 @@ def _page_schema(kind: EntityType) -> Schema:
                     "type": "array",
                     "items": {"$ref": "#/components/schemas/Facet"},
                 },
+            },
+            "included": {
+                "type": "array",
+                "items": {"$ref": "#/components/schemas/AnyRecord"},
+                "description": "The records that the fields of `include` refer to, each once",
             },
         },
         "required": ["total", "items", "next"],

@@ -16,7 +16,7 @@ from app.records.listing import TREES, filterable
 from app.records.names import AllNames, Names, fold
 from app.records.record import DependsOnLanguage, Json, RecordBuilder, spoken
 from app.records.schema import DATES, NAMES_WEIGHT, NUMBERS, field_name
-from app.records.values import keyword, number, period, point
+from app.records.values import keyword, number, period, point, sort_key
 
 MOST = 100_000
 """Values of a derived field that a filter knows; the record shows fewer."""
@@ -92,11 +92,16 @@ class _Making:
                 for key, value in self._indexed(name, field, values):
                     found.setdefault(key, {})[value] = None
         document: Document = {key: list(values) for key, values in found.items()}
+        for key in [key for key in document if key.startswith(("n_", "d_"))]:
+            document.setdefault(f"s_{key[2:]}", [min(map(float, document[key]))])
         document["id"] = [self._node.value]
         document["type"] = [kind.name for kind in kinds]
         if slug := self._of._profile.slug(self._node.value):
             document["slug"] = [slug]
-            document.setdefault("t_ids", []).append(fold(slug))
+            ids = document.setdefault("t_ids", [])
+            ids.append(fold(slug))
+            if local := slug.partition("-")[2]:
+                ids.append(fold(local))
         document["shows"] = sorted(self._shows)
         document["holds"] = sorted(self._holds)
         self._add_names(document)
@@ -234,11 +239,9 @@ class _Making:
         for lang, of in self._of._names.items():
             name = of.from_about(self._node, self._about)
             names.setdefault(name, None)
-            key = f"{fold(name)[:_LONGEST_NAME]}\x01{self._node.value}"
+            key = sort_key(name, self._node.value)
             document[f"o_{lang}"] = [key]
-            first = key.encode()[:16].ljust(16, b"\0")
-            document[f"p_{lang}"] = [int.from_bytes(first[:8], "big")]
-            document[f"q_{lang}"] = [int.from_bytes(first[8:], "big")]
+            document[f"p_{lang}"] = [int(key[:16].ljust(16, "0"), 16)]
         self._shows.update(self._of.names.sources(self._node))
         document["shows"] = sorted(self._shows)
         document["t_names"] = list(names)

@@ -13,11 +13,13 @@ dots, `LANG` a language of the profile:
 - `n_F`: numbers; `d_F`: when dates and times begin, in seconds since 1970 (`values.period`);
 - `lat`, `lon`: WGS 84 degrees of the first point that says where the entity is;
 - `t_names`: labels and other names, folded to lower case without accents, not stemmed;
-- `t_ids`: identifiers, notations, codes and the slug, each one folded token;
+- `t_ids`: identifiers, notations, codes, the slug and what follows its source (`cordis-198792`),
+  each one folded token;
 - `t_all`: all texts, folded; `t_LANG`: those of a language, and the names of what is referred to,
   stemmed;
-- `o_LANG`: what lists are sorted by: the folded name, U+0001, the IRI. `p_LANG` and `q_LANG` are
-  the first and the second eight bytes of it as numbers (big endian), because ranges are of numbers.
+- `s_F`: the least of `n_F` or `d_F`, one number to sort by;
+- `o_LANG`: what lists are sorted by (`values.sort_key`); `p_LANG` is the beginning of it, eight
+  bytes as a number (big endian), which finds a place deep in a list without comparing texts.
 
 A document with the field `marker` is none of an entity: it says up to which generation the index
 goes, and how it was made. It has no `type`, so whoever asks for types never meets it.
@@ -93,8 +95,7 @@ def index_schema(profile: Profile) -> tantivy.Schema:
         building.add_text_field(f"t_{name}", tokenizer_name=analyzer, index_option="position")
     for lang in profile.languages:
         _exact(building, f"o_{lang}", fast=True)
-        for half in "pq":
-            building.add_unsigned_field(f"{half}_{lang}", fast=True)
+        building.add_unsigned_field(f"p_{lang}", fast=True)
     for name in ("lat", "lon"):
         building.add_float_field(name, fast=True)
     _add_filters(building, profile)
@@ -121,6 +122,8 @@ def _add_filters(building: tantivy.SchemaBuilder, profile: Profile) -> None:
             building.add_float_field(field_name("n", name), fast=True)
         if any(map(is_date, whats)):
             building.add_integer_field(field_name("d", name), fast=True)
+        if any(is_number(what) or is_date(what) for what in whats):
+            building.add_float_field(field_name("s", name), fast=True)
 
 
 def _analyzed(profile: Profile) -> Iterator[tuple[str, str]]:

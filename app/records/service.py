@@ -1,23 +1,35 @@
-"""What the server calls: asks the cage and hands on what it answers."""
+"""What the server calls: reads the search index, and asks the cage where there is none.
+
+The index follows the graph. Until it has caught up, and for what is no entity of a type, the cage
+answers; it knows filters and words, but no places, orders and cursors.
+"""
 
 from __future__ import annotations
 
-import difflib
+import asyncio
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from app.errors import InvalidRequest
+from app.errors import InvalidRequest, NotReady
 from app.profile import EntityType, Profile
-from app.records.listing import filterable
-
-MAX_LIMIT = 1_000
-"""Records on one page at most."""
+from app.records.finding import Finder, Found
+from app.records.index import SearchIndex
+from app.records.projection import json_bytes
+from app.records.search import (
+    MAX_LIMIT,
+    MAX_OFFSET,
+    MAX_TEXT,
+    Condition,
+    Search,
+    Sort,
+    Vocabulary,
+    nearest,
+    vocabulary,
+)
 
 _NO_FILTERS: Mapping[str, Sequence[str]] = {}
-_MAX_OFFSET = 2**53
-_MAX_TEXT = 1_000
 
 
 class Runner(Protocol):
@@ -33,31 +45,45 @@ class Runner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PageBytes:
-    """A page as it is sent: JSON, with what the Link header needs to know."""
+    """A page as it is sent: JSON, how many match, and the address of the next page."""
 
     total: int
-    next_offset: int | None
+    next: str | None
     json: bytes
 
 
 class Records:
     """The records of the graph. `context_url` goes into each record as its `@context`."""
 
-    def __init__(self, runner: Runner, profile: Profile, context_url: str | None = None) -> None:
+    def __init__(
+        self,
+        runner: Runner,
+        profile: Profile,
+        context_url: str | None = None,
+        index: SearchIndex | None = None,
+    ) -> None:
         self._runner = runner
         self._profile = profile
+        self._context_url = context_url
+        self._index = index
+        self._finder = Finder(index, profile) if index else None
         self._common = {
             "ontology": str(profile.ontology_dir),
             "shapes": str(profile.shapes_dir),
             "base_iri": profile.base_iri,
             "context": context_url,
         }
-        self._filterable = {kind.name: frozenset(filterable(kind)) for kind in profile.types}
+        self.vocabulary = vocabulary(profile)
+        self.vocabularies = {kind.name: vocabulary(profile, kind) for kind in profile.types}
 
     @property
     def generation(self) -> int:
         """The generation that an answer would show now."""
         return self._runner.generation
+
+    def generation_of(self, search: Search) -> int:
+        """The generation that a page would show now: what only the index knows may be older."""
+        return self._reading(search)[1]
 
     async def page(
         self,
@@ -70,48 +96,56 @@ class Records:
         lang: str = "en",
         facets: bool = False,
     ) -> dict[str, Any]:
-        """`{"total", "next", "items", "facets"?}`, sorted by name; see `page_json`."""
-        page = await self.page_json(
-            type_name, filters=filters, q=q, limit=limit, offset=offset, lang=lang, facets=facets
-        )
-        found: dict[str, Any] = json.loads(page.json)
-        return found
-
-    async def page_json(
-        self,
-        type_name: str,
-        *,
-        filters: Mapping[str, Sequence[str]] = _NO_FILTERS,
-        q: str | None = None,
-        limit: int = 25,
-        offset: int = 0,
-        lang: str = "en",
-        facets: bool = False,
-        next_url: str | None = None,
-    ) -> PageBytes:
-        """One page as JSON bytes. `next_url` is the next page's address up to its offset.
+        """`{"total", "next", "items", "facets"?}`, sorted by name, or, with `q`, the best first.
 
         A filter's values are alternatives, and all filters must hold. Raises InvalidRequest with
         the nearest valid name for an unknown type, field or a number out of range.
         """
-        kind = self._kind(type_name)
-        self._check(kind, filters, limit, offset)
-        if q is not None and len(q) > _MAX_TEXT:
-            raise InvalidRequest(f"q is longer than {_MAX_TEXT} characters.", field="q")
-        answer = await self._run(
-            "page",
-            type=kind.name,
-            filters={name: list(values) for name, values in filters.items()},
+        known = self.vocabularies[self._kind(type_name).name]
+        self._check(known, filters, q, limit, offset)
+        q = q if q and q.strip() else None
+        search = Search(
+            types=known.types,
             q=q,
+            conditions=tuple(Condition(n, "=", tuple(values)) for n, values in filters.items()),
+            sort=Sort("relevance" if q else "name"),
             limit=limit,
             offset=offset,
+            facets=known.facets if facets else None,
             lang=lang,
-            facets=facets,
-            next_url=next_url,
         )
-        head, _, body = answer.partition(b"\n")
-        facts = json.loads(head)
-        return PageBytes(facts["total"], facts["next_offset"], body)
+        page: dict[str, Any] = json.loads((await self.page_json(search)).json)
+        return page
+
+    async def page_json(self, search: Search, *, address: str | None = None) -> PageBytes:
+        """One page as JSON bytes. `address` is that of the same list without its place in it.
+
+        Raises NotReady for what only the index can answer while there is none.
+        """
+        finder, _ = self._reading(search)
+        if finder is None:
+            return await self._caged_page(search, address)
+        return await asyncio.to_thread(self._found_page, finder, search, address)
+
+    def scan(self, search: Search) -> Iterator[bytes]:
+        """All records that match, by name, as of one moment; raises NotReady. For a thread."""
+        if self._finder is None or not self._finder.index.usable:
+            raise _NOT_READY
+        return self._finder.scan(search)
+
+    def finder(self) -> Finder:
+        """Who searches the index, which may show an older generation; raises NotReady."""
+        if self._finder is None or not self._finder.index.usable:
+            raise _NOT_READY
+        return self._finder
+
+    async def suggest(
+        self, q: str, types: Sequence[str], *, lang: str, limit: int
+    ) -> list[dict[str, Any]]:
+        """What may be meant while somebody types; raises NotReady."""
+        if self._finder is None or not self._finder.index.usable:
+            raise _NOT_READY
+        return await asyncio.to_thread(self._finder.suggest, q, types, lang, limit)
 
     async def get(self, iri: str, *, lang: str = "en") -> dict[str, Any]:
         """The record of a thing of any type or none; raises NotFound or Gone."""
@@ -120,6 +154,8 @@ class Records:
 
     async def get_json(self, iri: str, *, lang: str = "en") -> bytes:
         """The record as JSON bytes."""
+        if (index := self._current) and (found := index.get(iri, lang)) is not None:
+            return found
         return await self._run("get", iri=iri, lang=lang)
 
     async def document(self, iri: str, media_type: str) -> bytes:
@@ -128,6 +164,8 @@ class Records:
 
     async def counts(self) -> dict[str, int]:
         """Type name → number of entities, in the profile's order."""
+        if self._finder and self._current:
+            return await asyncio.to_thread(self._finder.counts)
         found: dict[str, int] = json.loads(await self._run("counts", lang="en"))
         return found
 
@@ -151,31 +189,97 @@ class Records:
             )
         return kind
 
+    @property
+    def _current(self) -> SearchIndex | None:
+        """The index, if it shows what the graph shows."""
+        index = self._index
+        if index is None or not index.usable or index.generation < self._runner.generation:
+            return None
+        return index
+
+    def _reading(self, search: Search) -> tuple[Finder | None, int]:
+        """Where a page is read, None for the cage, and the generation that is read there."""
+        if self._finder and self._current:
+            return self._finder, self._runner.generation
+        if self._is_plain(search):
+            return None, self._runner.generation
+        if self._finder is None or not self._finder.index.usable:
+            raise _NOT_READY
+        return self._finder, self._finder.index.generation
+
+    def _is_plain(self, search: Search) -> bool:
+        """Whether the cage can answer: filters and words, by name, passing over a number."""
+        plain = Search(
+            types=search.types,
+            q=search.q,
+            conditions=tuple(one for one in search.conditions if one.operator == "="),
+            sort=Sort("relevance" if search.q else "name"),
+            limit=search.limit,
+            offset=search.offset,
+            facets=self.vocabularies[search.types[0]].facets if search.facets else search.facets,
+            lang=search.lang,
+        )
+        return len(search.types) == 1 and search == plain
+
+    async def _caged_page(self, search: Search, address: str | None) -> PageBytes:
+        answer = await self._run(
+            "page",
+            type=search.types[0],
+            filters={one.field: list(one.values) for one in search.conditions},
+            q=search.q,
+            limit=search.limit,
+            offset=search.offset,
+            lang=search.lang or self._profile.languages[0],
+            facets=search.facets is not None,
+            next_url=_with(address, "offset", "") if address else None,
+        )
+        head, _, body = answer.partition(b"\n")
+        facts = json.loads(head)
+        offset = facts["next_offset"]
+        following = _with(address, "offset", offset) if address and offset is not None else None
+        return PageBytes(facts["total"], following, body)
+
+    def _found_page(self, finder: Finder, search: Search, address: str | None) -> PageBytes:
+        found = finder.find(replace(search, lang=search.lang or self._profile.languages[0]))
+        following = _with(address, "after", found.next) if address and found.next else None
+        return PageBytes(found.total, following, self._page_bytes(found, following))
+
+    def _page_bytes(self, found: Found, following: str | None) -> bytes:
+        members = [
+            *([b'"@context":' + json_bytes(self._context_url)] if self._context_url else []),
+            b'"total":%d' % found.total,
+            b'"next":' + json_bytes(following),
+            b'"items":[' + b",".join(found.records) + b"]",
+        ]
+        if found.facets is not None:
+            members.append(b'"facets":' + json_bytes(found.facets))
+        if found.included is not None:
+            members.append(b'"included":[' + b",".join(found.included) + b"]")
+        return b"{" + b",".join(members) + b"}"
+
     def _check(
-        self, kind: EntityType, filters: Mapping[str, Sequence[str]], limit: int, offset: int
+        self,
+        known: Vocabulary,
+        filters: Mapping[str, Sequence[str]],
+        q: str | None,
+        limit: int,
+        offset: int,
     ) -> None:
         if not 0 <= limit <= MAX_LIMIT:
             raise InvalidRequest(
                 f"limit must be from 0 to {MAX_LIMIT}; fetch the rest page by page.", field="limit"
             )
-        if not 0 <= offset <= _MAX_OFFSET:
-            raise InvalidRequest("offset must be 0 or more.", field="offset")
-        known = self._filterable[kind.name]
+        if not 0 <= offset <= MAX_OFFSET:
+            raise InvalidRequest(f"offset must be from 0 to {MAX_OFFSET}.", field="offset")
+        if q is not None and len(q) > MAX_TEXT:
+            raise InvalidRequest(f"q is longer than {MAX_TEXT} characters.", field="q")
         for name in filters:
-            if name not in known:
-                raise unknown(name, kind, known)
+            if name not in known.filters:
+                raise known.unknown(name, known.filters, "field or parameter")
 
 
-def unknown(name: str, kind: EntityType, known: frozenset[str]) -> InvalidRequest:
-    """The refusal of a name that is neither parameter nor field, with the nearest valid one."""
-    near = nearest(name, sorted(known))
-    hint = f"; did you mean {near!r}?" if near else "."
-    return InvalidRequest(
-        f"{kind.collection} have no field or parameter {name!r}{hint}", field=name, nearest=near
-    )
+_NOT_READY = NotReady("The search index is being built; ask again in a moment.")
 
 
-def nearest(name: str, names: Sequence[str]) -> str | None:
-    """The most similar of `names`, or None if none is similar."""
-    found = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
-    return found[0] if found else None
+def _with(address: str, name: str, value: object) -> str:
+    return f"{address}{'&' if '?' in address else '?'}{name}={value}"

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from app.records.names import fold
 
 _LONG = 200
+_LONGEST_NAME = 256
 _DATE = re.compile(
     r"(?P<year>\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d)(?P<time>T\d\d:\d\d:\d\d(?:\.\d+)?)?)?)?"
     r"(?P<zone>Z|[+-]\d\d:\d\d)?\Z",
@@ -32,6 +33,14 @@ def keyword(text: str) -> str:
     if len(folded) <= _LONG:
         return folded
     return f"{folded[:_LONG]}\x01{hashlib.sha256(folded.encode()).hexdigest()}"
+
+
+def sort_key(name: str, iri: str) -> str:
+    """What names are sorted by: folded, then the IRI, so that no two are equal.
+
+    The bytes in hexadecimal, which sort alike: nothing in a key can mean anything to a query.
+    """
+    return f"{fold(name)[:_LONGEST_NAME]}\x01{iri}".encode().hex()
 
 
 def number(text: str) -> float | None:

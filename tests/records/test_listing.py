@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pyoxigraph as ox
@@ -8,9 +10,11 @@ import pytest
 
 from app.errors import Gone, InvalidRequest, NotAcceptable, NotFound
 from app.rdf.terms import EURIO, ORG, RDF, SKOS
+from app.records.index import SearchIndex
 from app.records.service import Records
 from tests.profile.samples import BASE, sample_profile, sample_store
 from tests.records.direct import DirectRunner
+from tests.records.indexed import indexed, reindex
 
 PROFILE = sample_profile()
 
@@ -20,9 +24,37 @@ def runner() -> DirectRunner:
     return DirectRunner(sample_store())
 
 
+URL = "http://localhost/context.jsonld"
+
+
+@pytest.fixture(params=["index", "cage"])
+def index(
+    request: pytest.FixtureRequest, runner: DirectRunner, tmp_path: Path
+) -> Iterator[SearchIndex | None]:
+    """Lists promise the same from the index and from the cage."""
+    index = None
+    if request.param == "index":
+        index = indexed(tmp_path, runner.cage.store, PROFILE, URL)
+    yield index
+    if index:
+        index.close()
+
+
 @pytest.fixture
-def records(runner: DirectRunner) -> Records:
-    return Records(runner, PROFILE, "http://localhost/context.jsonld")
+def records(runner: DirectRunner, index: SearchIndex | None) -> Records:
+    return Records(runner, PROFILE, URL, index)
+
+
+@pytest.fixture
+def publish(runner: DirectRunner, index: SearchIndex | None) -> Callable[[], None]:
+    """Show what has been added to the store."""
+
+    def show() -> None:
+        runner.cage.generation += 1
+        if index:
+            reindex(index, runner.cage.store, PROFILE, runner.cage.generation)
+
+    return show
 
 
 def page(records: Records, type_name: str = "organisation", **asked: Any) -> dict[str, Any]:
@@ -126,12 +158,13 @@ def test_a_thing_without_label_is_named_after_what_its_naming_fields_lead_to(
 
 
 def test_a_link_outside_keeps_its_address_and_scripts_do_not(
-    runner: DirectRunner, records: Records
+    runner: DirectRunner, records: Records, publish: Callable[[], None]
 ) -> None:
     kul = ox.NamedNode(f"{BASE}id/organisation/acme")
     for iri in ("javascript:alert(1)", "https://acme.example/"):
         homepage = ox.NamedNode("http://xmlns.com/foaf/0.1/homepage")
         runner.cage.store.add(ox.Quad(kul, homepage, ox.NamedNode(iri), ox.DefaultGraph()))
+    publish()
     record = asyncio.run(records.get(kul.value))
     assert record["homepage"]["url"] == "https://acme.example/"
     assert record["also"]["homepage"][0]["url"] == "/resource?iri=javascript%3Aalert%281%29"
@@ -157,11 +190,12 @@ def test_a_removed_entity_is_gone_and_an_unknown_one_not_found(records: Records)
 
 
 def test_what_another_dataset_still_says_is_not_gone(
-    runner: DirectRunner, records: Records
+    runner: DirectRunner, records: Records, publish: Callable[[], None]
 ) -> None:
     node = ox.NamedNode(f"{BASE}id/organisation/gone")
     graph = ox.NamedNode(f"{BASE}graph/lifetec/two")
     runner.cage.store.add(ox.Quad(node, RDF["type"], ORG["Organization"], graph))
+    publish()
     assert asyncio.run(records.get(node.value))["type"][0] == "Organization"
 
 
@@ -181,16 +215,18 @@ def test_counts_are_those_of_the_lists(records: Records) -> None:
     assert counts == {kind.name: page(records, kind.name)["total"] for kind in PROFILE.types}
 
 
-def test_a_new_generation_is_read_anew(runner: DirectRunner, records: Records) -> None:
+def test_a_new_generation_is_read_anew(
+    runner: DirectRunner, records: Records, publish: Callable[[], None]
+) -> None:
     assert page(records)["total"] == 4
     node = ox.NamedNode(f"{BASE}id/organisation/new")
     runner.cage.store.add(ox.Quad(node, RDF["type"], ORG["Organization"], ox.DefaultGraph()))
-    runner.cage.generation += 1
+    publish()
     assert page(records)["total"] == 5
 
 
 def test_what_refers_to_a_thing_is_the_same_whether_few_or_many_do(
-    runner: DirectRunner, records: Records
+    runner: DirectRunner, records: Records, publish: Callable[[], None]
 ) -> None:
     iri = f"{BASE}id/organisation/kul"
     few = asyncio.run(records.get(iri))
@@ -198,19 +234,21 @@ def test_what_refers_to_a_thing_is_the_same_whether_few_or_many_do(
         subject = ox.NamedNode(f"http://example.org/{number}")
         mentions = ox.NamedNode("http://example.org/mentions")
         runner.cage.store.add(ox.Quad(subject, mentions, ox.NamedNode(iri), ox.DefaultGraph()))
-    runner.cage.generation += 1
+    publish()
     assert asyncio.run(records.get(iri)) == few
     assert [project["name"] for project in few["projects"]] == ["Heart"]
 
 
-def test_names_are_the_same_in_short_and_long_lists(runner: DirectRunner, records: Records) -> None:
+def test_names_are_the_same_in_short_and_long_lists(
+    runner: DirectRunner, records: Records, publish: Callable[[], None]
+) -> None:
     graph = ox.NamedNode(f"{BASE}graph/lifetec/two")
     for number in range(120):
         node = ox.NamedNode(f"{BASE}id/participation/many-{number}")
         runner.cage.store.add(ox.Quad(node, RDF["type"], EURIO["OrganisationRole"], graph))
     iri = f"{BASE}id/participation/p1-kul"
     alone = asyncio.run(records.get(iri))
-    runner.cage.generation += 1
+    publish()
     listed = page(records, "participation", limit=1000)["items"]
     assert len(listed) == 121
     assert next(item for item in listed if item["id"] == iri) == alone
@@ -218,7 +256,7 @@ def test_names_are_the_same_in_short_and_long_lists(runner: DirectRunner, record
 
 
 def test_a_hub_shows_a_thousand_and_says_that_there_are_more(
-    runner: DirectRunner, records: Records
+    runner: DirectRunner, records: Records, publish: Callable[[], None]
 ) -> None:
     project = ox.NamedNode(f"{BASE}id/project/p1")
     for number in range(1_100):
@@ -226,6 +264,7 @@ def test_a_hub_shows_a_thousand_and_says_that_there_are_more(
         runner.cage.store.add(
             ox.Quad(node, EURIO["isInvolvedIn"], project, ox.NamedNode(f"{BASE}graph/lifetec/two"))
         )
+    publish()
     record = asyncio.run(records.get(project.value))
     assert len(record["participations"]) == 1_000
     assert record["truncated"] == ["participations"]
