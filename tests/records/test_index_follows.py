@@ -60,7 +60,7 @@ _STATEMENTS = """
 :region\\/lower a dcterms:Location ; skos:prefLabel "Lower"@en , "Onder"@nl .
 :region\\/upper a dcterms:Location ; skos:prefLabel "Upper"@en ;
   skos:notation "UP" ; geo:sfContains :region\\/lower ; geo:sfWithin :region\\/top .
-:organisation\\/a-x dcterms:spatial :region\\/bare . :region\\/bare dcterms:description "Bare" .
+<https://x.example/> dcterms:description "Nothing else is said of it." .
 <{b}.well-known/genid/site> geo:hasDefaultGeometry <{b}.well-known/genid/geometry> .
 <{b}.well-known/genid/geometry> geo:asWKT "POINT(4.7 50.9)"^^geo:wktLiteral .
 <{b}id/membership/a-m> org:member :organisation\\/a-x ; org:organization :organisation\\/b-y .
