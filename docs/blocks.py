@@ -2,13 +2,14 @@
 
 A block is announced by a comment on the line before its fence:
 
-    <!-- run: NAME -->                      a console block; must end with status 0
+    <!-- run: NAME -->                      a block of commands; must end with status 0
     <!-- run: NAME exit=1 prints="words" -->  must end with status 1 and print the words
     <!-- read: NAME -->                     a block in another language that a test reads
 
-Console blocks of one document are one story: they are run in their order in one empty folder, with
-`lifetec` on the PATH, beside a server that `make serve` has started and that uses the same
-LIFETEC_DATA_DIR. They speak to the address SERVER, which a test replaces by its own.
+The blocks of one document are one story: they are run in their order in one empty folder, in Bash,
+Python or JavaScript, with `lifetec` on the PATH, beside a server that `make serve` has started and
+that uses the same LIFETEC_DATA_DIR. They speak to the address SERVER, which a test replaces by its
+own.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Block:
 
 
 def runnable(markdown: str) -> list[Block]:
-    """Console blocks to run, in their order."""
+    """Blocks to run, in their order."""
     return [block for how, block in _blocks(markdown) if how == "run"]
 
 

@@ -155,6 +155,10 @@ FAILPOINT_TEXTS: Mapping[str, str] = {
     "remote.before-update": "a store elsewhere is about to be sent the commit",
     "remote.between-updates": "it has a part of a large commit; its marker is still the old one",
     "remote.updated": "it has the commit and its marker; nobody here knows",
+    "index.before-commit": "changed documents are with the index, and not committed",
+    "index.committed": "they are committed with the marker; nobody who searches sees them yet",
+    "index.building": "a new index is written, and not committed",
+    "index.built": "it is whole, but lies beside the one that is used",
     "submission.published": "it is published and shown; its job is not noted as done",
 }
 

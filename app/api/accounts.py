@@ -54,7 +54,7 @@ _TEXTS: dict[str, Any] = {
     "propertyNames": {"pattern": "^[a-z]{2,3}$"},
     "additionalProperties": {
         "type": "string",
-        "pattern": r"^[^\s\p{C}]([^\p{C}\p{Z}]| )*$",
+        "pattern": r"\S",
         "maxLength": LONGEST_TEXT,
     },
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -115,10 +115,12 @@ class _ReconcileApi:
             )
         if request.method == "POST":
             raise InvalidRequest("Send queries=…, a batch as JSON, in the form.", field="queries")
+        self._service.prepare()
         return _reply(answers.manifest(self._profile, self._name, self._public_url, lang), lang)
 
     async def draft_manifest(self, request: Request) -> Response:
         lang = self._language(request, dict(request.query_params))
+        self._service.prepare()
         return _reply(
             answers.draft_manifest(self._profile, self._name, self._public_url, lang), lang
         )
@@ -218,7 +220,7 @@ class _ReconcileApi:
         given = _given(request)
         lang = self._language(request, given)
         what, iri = request.path_params["what"], _id(given)
-        headers: Mapping[str, str] = {}
+        headers: dict[str, str] = {}
         if what == "entity":
             async with self._spending(request) as headers:
                 facts, rows = await self._service.preview(iri, lang)
@@ -260,7 +262,7 @@ class _ReconcileApi:
         return tuple(dict.fromkeys(self._vocabulary.type(one) for one in named))
 
     @contextlib.asynccontextmanager
-    async def _spending(self, request: Request) -> Any:
+    async def _spending(self, request: Request) -> AsyncIterator[dict[str, str]]:
         """Work that counts for the client; the answer's fields say what it has left."""
         client = await self._clients.of(request.scope)
         headers: dict[str, str] = {}

@@ -51,17 +51,21 @@ class FollowingIndex:
 
     async def current(self) -> NameIndex:
         """The index. Waits for the first one, and a moment for what has just been published."""
-        if self._generation != self._runner.generation:
-            if self._work is None or self._work.done():
-                self._work = asyncio.create_task(self._follow())
-            work = self._work
-            if self._index is None:
-                await asyncio.shield(work)
-            else:
-                await asyncio.wait({work}, timeout=_PATIENCE_SECONDS)
-                if work.done() and (fault := work.exception()):
-                    log.warning("the index of names stays behind: %s", fault)
+        work = self.begin()
+        if work and self._index is None:
+            await asyncio.shield(work)
+        elif work:
+            await asyncio.wait({work}, timeout=_PATIENCE_SECONDS)
         return self._index or NameIndex()
+
+    def begin(self) -> asyncio.Task[None] | None:
+        """Begin to follow if there is something to follow, and do not wait."""
+        if self._generation == self._runner.generation:
+            return None
+        if self._work is None or self._work.done():
+            self._work = asyncio.create_task(self._follow())
+            self._work.add_done_callback(_told)
+        return self._work
 
     async def _follow(self) -> None:
         generation = self._runner.generation
@@ -97,6 +101,11 @@ class FollowingIndex:
             if len(found) > _MOST_ENTITIES:
                 return None
         return found
+
+
+def _told(work: asyncio.Task[None]) -> None:
+    if not work.cancelled() and (fault := work.exception()):
+        log.warning("the index of names stays behind: %s", fault)
 
 
 def _built(lines: Iterable[bytes]) -> NameIndex:

@@ -57,6 +57,10 @@ class Reconciliation:
         )
         self._one_at_a_time = asyncio.Semaphore(1)
 
+    def prepare(self) -> None:
+        """Begin to read the names, for somebody who is about to ask."""
+        self._index.begin()
+
     async def match(self, queries: Sequence[MatchQuery]) -> list[list[Match]]:
         """The candidates of each query, the best first."""
         index = await self._index.current()

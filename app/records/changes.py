@@ -59,7 +59,7 @@ class Changes:
             for number, step in enumerate(one.path if one.derived else ()):
                 place = (one.path, number, one.naming)
                 self._ways.setdefault(step.predicate, []).append(place)
-        # the class of a thing says what its name is made of, the type of a dataset what is fictional
+        # a thing's class says how to call it, and a dataset's type what is fictional
         self._names = {RDF["type"], DCTERMS["type"], *NAMES, *_PLACES}
         self._names.update(f.predicate for f in fields if f.predicate and (f.labelling or f.naming))
 

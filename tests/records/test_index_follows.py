@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,12 +17,26 @@ from hypothesis import strategies as st
 
 from app.database import Database
 from app.log import Draft, Log
+from app.profile import load_profile
 from app.rdf.diff import to_n_quads
-from tests.profile.samples import sample_profile
+from tests.profile.samples import PREFIXES as SHAPE_PREFIXES
+from tests.profile.samples import SAMPLE
 from tests.records.indexing import DirectPool, assert_as_if_built_anew, indexer_of
 from tests.records.past import BASE, PREFIXES
 
-PROFILE = sample_profile()
+_FOLDER = tempfile.TemporaryDirectory()
+_SHAPES = Path(shutil.copytree(SAMPLE / "shapes", Path(_FOLDER.name, "shapes")))
+(_SHAPES / "networks.ttl").write_text(
+    SHAPE_PREFIXES
+    + """
+ltsh:Organisation sh:property
+  [ sh:path ( [ sh:inversePath org:member ] org:organization ) ; pf:name "networks" ;
+    sh:class org:Organization ] .
+"""
+)
+PROFILE = load_profile(SAMPLE / "ontology", _SHAPES, BASE)
+"""The sample's, with a way over things that are no entities."""
+
 GRAPHS = [ox.NamedNode(f"{BASE}graph/a/one"), ox.NamedNode(f"{BASE}graph/b/two")]
 _STATEMENTS = """
 :organisation\\/a-x a org:Organization ; skos:prefLabel "Ex"@en , "Iks"@nl ; skos:altLabel "X" ;
@@ -42,12 +57,16 @@ _STATEMENTS = """
   eurio:isInvolvedIn :project\\/a-p , :project\\/a-q .
 :participation\\/a-s a eurio:OrganisationRole ; eurio:isRoleOf :organisation\\/b-y ;
   eurio:isInvolvedIn :project\\/a-p ; skos:prefLabel "Named"@en .
-:region\\/lower a dcterms:Location ; skos:prefLabel "Lower"@en , "Onder"@nl ;
-  geo:sfWithin :region\\/upper . :region\\/upper a dcterms:Location ; skos:prefLabel "Upper"@en ;
+:region\\/lower a dcterms:Location ; skos:prefLabel "Lower"@en , "Onder"@nl .
+:region\\/upper a dcterms:Location ; skos:prefLabel "Upper"@en ;
   skos:notation "UP" ; geo:sfContains :region\\/lower ; geo:sfWithin :region\\/top .
+:organisation\\/a-x dcterms:spatial :region\\/bare . :region\\/bare dcterms:description "Bare" .
+<{b}.well-known/genid/site> geo:hasDefaultGeometry <{b}.well-known/genid/geometry> .
+<{b}.well-known/genid/geometry> geo:asWKT "POINT(4.7 50.9)"^^geo:wktLiteral .
+<{b}id/membership/a-m> org:member :organisation\\/a-x ; org:organization :organisation\\/b-y .
 :region\\/top a dcterms:Location .
-<{b}scheme/kind/small> a skos:Concept ; skos:prefLabel "Small"@en , "Klein"@nl ;
-  skos:broader <{b}scheme/kind/any> . <{b}scheme/kind/any> skos:narrower <{b}scheme/kind/small> ;
+<{b}scheme/kind/small> a skos:Concept ; skos:prefLabel "Small"@en , "Klein"@nl .
+<{b}scheme/kind/any> skos:narrower <{b}scheme/kind/small> ;
   a skos:Concept ; skos:prefLabel "Any"@en ; skos:broader <{b}scheme/kind/all> .
 <{b}scheme/kind/all> a skos:Concept ; skos:broader <{b}scheme/kind/small> .
 <{b}graph/a/one> a dcat:Dataset ; dcterms:title "One"@en ;

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from docs import blocks
 from tests.server.running import ROOT, RunningServer, environment
+
+_PROGRAMS = {
+    "console": ("bash", "-e", "-o", "pipefail", "-c"),
+    "python": ("python3", "-c"),
+    "javascript": ("node", "--input-type=module", "--eval"),
+}
+"""What runs a block, by its language."""
 
 
 def walk(document: str, server: RunningServer, tmp_path: Path) -> None:
@@ -23,17 +29,15 @@ def walk(document: str, server: RunningServer, tmp_path: Path) -> None:
             f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} {words} "$@"\n', encoding="utf-8"
         )
         script.chmod(0o755)
-    bash = shutil.which("bash")
-    assert bash
     commands = blocks.runnable((ROOT / document).read_text(encoding="utf-8"))
     assert len(commands) >= 5
     surroundings = {
         **environment(server.data_dir, **server.settings),
-        "PATH": f"{bin_}:{os.environ['PATH']}",
+        "PATH": f"{bin_}:{os.environ['PATH']}:{Path(sys.executable).parent}",
     }
     for block in commands:
         done = subprocess.run(
-            [bash, "-e", "-o", "pipefail", "-c", block.text.replace(blocks.SERVER, server.url)],
+            [*_PROGRAMS[block.language], block.text.replace(blocks.SERVER, server.url)],
             cwd=folder,
             env=surroundings,
             capture_output=True,
