@@ -93,7 +93,7 @@ class Tools:
         ] = "",
         language: Language = "en",
     ) -> Found:
-        """Find things of one type by words and by filters: the best first, without words by name."""
+        """Find things of one type by words and filters: the best first, without words by name."""
         kind = self._kind(type)
         lang = self._language(language)
         for name in fields:
