@@ -125,10 +125,11 @@ def test_what_search_finds_can_be_read(server: RunningServer) -> None:
 
 
 def test_search_filters_and_counts(server: RunningServer) -> None:
-    (dataset,) = call(server, "search", type="dataset", text="partners")["hits"]
+    dataset, *_ = call(server, "search", type="dataset", text="data partners")["hits"]
+    assert dataset["name"] == "Data partners"
     found = call(server, "search", type="dataset", filters={"title": [dataset["name"]]})
     assert [hit["id"] for hit in found["hits"]] == [dataset["id"]]
-    assert call(server, "search", type="dataset", text="no such name")["hits"] == []
+    assert call(server, "search", type="dataset", text="zzyzx qwertz")["hits"] == []
 
 
 def test_sparql_answers_every_form(server: RunningServer) -> None:
