@@ -53,8 +53,8 @@ ADDRESSES: Mapping[str, str] = {
     "/sparql/update": "SPARQL 1.1 Update; needs a key",
     "/api/v1/types": "Entity types: labels, fields, how many of each",
     "/api/v1/{types}": "A list of records, with filters, facets, paging; see below",
-    "/api/v1/{types}.{suffix}": "All records of a list as a file: `.csv .xlsx .ndjson .json .jsonld "
-    ".geojson .parquet`; see [docs/exports.md](docs/exports.md)",
+    "/api/v1/{types}.{suffix}": "All records of a list as a file: `.csv .xlsx .ndjson .json "
+    ".jsonld .geojson .parquet`; see [docs/exports.md](docs/exports.md)",
     "/api/v1/{types}/{slug}": "One record; who says what in it by `?provenance=true`",
     "/api/v1/{types}/{slug}/history": "Which commits changed it, and what: see "
     "[docs/history.md](docs/history.md)",
