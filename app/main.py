@@ -25,6 +25,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.answering import Answering, query_limits
 from app.api.accounts import accounts_router, describe_accounts
 from app.api.exports import add_exports
+from app.api.exports_openapi import describe_exports, describe_ogc
 from app.api.graphs import GraphStoreApp
 from app.api.history import history_router
 from app.api.history_openapi import describe_history
@@ -468,6 +469,7 @@ def _add_openapi(
     framework: FastAPI, profile: Profile, queries: Queries, retirements: Sequence[Retirement]
 ) -> None:
     document = describe_history(describe_records(framework.openapi(), profile), profile)
+    document = describe_ogc(describe_exports(document, profile), profile)
     document = describe_jobs(describe_accounts(document))
     document = describe_validate(document, profile.languages)
     document = describe_submissions(document, profile.languages)
