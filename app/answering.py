@@ -45,13 +45,15 @@ class Answering:
         )
         cache = ResultCache(settings.cache_mb << 20)
         self.metrics = Metrics(service.pool, cache=cache)
-        guard = Guard(
+        self.guard = Guard(
             _allowances(settings),
             max_result_bytes=settings.query_result_mb << 20,
             told=self.metrics.told,
         )
-        self.clients = Clients(service.accounts, guard, trusted=networks(settings.trusted_proxies))
-        self.endpoint = Endpoint(federated, cache, guard)
+        self.clients = Clients(
+            service.accounts, self.guard, trusted=networks(settings.trusted_proxies)
+        )
+        self.endpoint = Endpoint(federated, cache, self.guard)
 
     async def close(self) -> None:
         """Hang up on stores and endpoints elsewhere."""

@@ -17,9 +17,10 @@ from pyoxigraph import RdfFormat, Store
 
 from app.cli_accounts import datasets, keys, partners
 from app.cli_submit import submit
-from app.console import errors, progress, read_settings, reported
+from app.console import counted, errors, progress, read_settings, reported
 from app.errors import InvalidRequest, UnsupportedMediaType
 from app.log import Log
+from app.profile import Profile, load_profile
 from app.rdf import media
 from app.service import Service, open_database, open_log, open_remote, store_folder
 from app.settings import Settings
@@ -206,6 +207,24 @@ def _findings(settings: Settings, log: Log) -> Iterator[Finding]:
     if (remote := open_remote(settings)) is not None:
         with closing(remote):
             yield from check_remote(log, remote, settings.base_iri)
+
+
+@cli.command()
+def reindex() -> None:
+    """Build the search index anew. Works beside a running server, which then turns to it."""
+    settings = read_settings()
+    with reported():
+        profile = load_profile(settings.ontology_dir, settings.shapes_dir, settings.base_iri)
+        asyncio.run(_reindex(settings, profile))
+
+
+async def _reindex(settings: Settings, profile: Profile) -> None:
+    async with Service(settings, serving=False) as service:
+        indexer = service.index_records(profile)
+        with counted("entities") as step:
+            await indexer.build(step)
+        state = indexer.state
+        errors.print(f"{state.entities:,} entities, generation {state.generation}")
 
 
 store = typer.Typer(help="The SPARQL server of LIFETEC_STORE.", no_args_is_help=True)

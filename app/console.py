@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -110,6 +110,20 @@ def progress(
             bar.update(tasks[name], completed=at, description=plain(_in_words(facts)))
 
         yield step
+
+
+@contextmanager
+def counted(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar for work of which it is known how much there is: call it with done and total."""
+    with Progress(
+        SpinnerColumn(),
+        BarColumn(bar_width=40),
+        TextColumn("{task.completed:,.0f} of {task.total:,.0f} {task.description}"),
+        TimeElapsedColumn(),
+        console=errors,
+    ) as bar:
+        task = bar.add_task(what, total=0)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _in_words(facts: dict[str, Any]) -> str:

@@ -22,6 +22,10 @@ FAILPOINTS: Final = (
     "remote.before-update",
     "remote.between-updates",
     "remote.updated",
+    "index.before-commit",
+    "index.committed",
+    "index.building",
+    "index.built",
     "submission.published",
 )
 

@@ -24,6 +24,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.answering import Answering, query_limits
 from app.api.accounts import accounts_router, describe_accounts
+from app.api.exports import add_exports
+from app.api.exports_openapi import describe_exports, describe_ogc
 from app.api.graphs import GraphStoreApp
 from app.api.history import history_router
 from app.api.history_openapi import describe_history
@@ -33,10 +35,13 @@ from app.api.mcp import PATH as MCP_PATH
 from app.api.mcp import Document, McpApp
 from app.api.mcp_tools import Tools
 from app.api.metrics import Metrics, metrics_router
+from app.api.ogc import ogc_router
 from app.api.problems import Problems
 from app.api.queries import PATH as QUERIES_PATH
 from app.api.queries import Queries, describe_queries, described, queries_router
 from app.api.rate_limits import RateLimits
+from app.api.readings import Readings
+from app.api.reconcile import reconcile_router
 from app.api.records import records_router
 from app.api.records_openapi import describe_records
 from app.api.retirement import (
@@ -60,7 +65,10 @@ from app.pages.reference import Document as ReferenceDocument
 from app.profile import Profile, load_profile
 from app.profile.context import json_ld_context
 from app.rdf import media
+from app.reconciliation.following import FollowingIndex
+from app.reconciliation.service import Reconciliation
 from app.records.caged import CagedRunner
+from app.records.exports.source import Source
 from app.records.history import History
 from app.records.indexer import Indexer, State
 from app.records.service import Records
@@ -69,6 +77,9 @@ from app.settings import Settings, networks
 from app.sparql.named import NamedQuery
 from app.store.embedded import reserved_graph
 from app.store.node import StoreNode
+
+_INDEX_SECONDS = 600.0
+"""Time in which the names of all entities are read; a few million take so long."""
 
 
 class Front:
@@ -196,10 +207,11 @@ def create_app(
     )
     framework.include_router(accounts_router(service.accounts, settings.public_url))
     framework.include_router(jobs_router(service.jobs, service.accounts, problem_types))
+    rate_limits = RateLimits(on=settings.rate_limits, trusted=networks(settings.trusted_proxies))
     framework.include_router(
         validate_router(
             service.public_checker,
-            RateLimits(on=settings.rate_limits, trusted=networks(settings.trusted_proxies)),
+            rate_limits,
             rate=settings.validate_rate,
             languages=profile.languages,
             page=pages.validation_report,
@@ -237,7 +249,26 @@ def create_app(
     framework.include_router(
         queries_router(discovery.queries, sparql, problems, settings.public_url)
     )
+    exports = Source(records, profile)
+    readings = Readings(profile, lambda: records.generation)
+    add_exports(framework.router, exports, readings, profile, settings=settings, limits=rate_limits)
+    framework.include_router(ogc_router(records, readings, profile, settings))
     framework.include_router(records_router(records, history, profile, settings))
+    whole = replace(limits, seconds=_INDEX_SECONDS, slice_seconds=_INDEX_SECONDS)
+    names = FollowingIndex(
+        CagedRunner(service.pool, whole, lambda: service.checkpoint().generation),
+        service.log,
+        profile,
+    )
+    framework.include_router(
+        reconcile_router(
+            Reconciliation(names, runner, profile),
+            answering.clients,
+            answering.guard,
+            name=framework.title,
+            public_url=settings.public_url,
+        )
+    )
     framework.router.add_route(
         MCP_PATH,
         mcp,  # type: ignore[arg-type]
@@ -438,6 +469,7 @@ def _add_openapi(
     framework: FastAPI, profile: Profile, queries: Queries, retirements: Sequence[Retirement]
 ) -> None:
     document = describe_history(describe_records(framework.openapi(), profile), profile)
+    document = describe_ogc(describe_exports(document, profile), profile)
     document = describe_jobs(describe_accounts(document))
     document = describe_validate(document, profile.languages)
     document = describe_submissions(document, profile.languages)

@@ -30,7 +30,7 @@ from app.submissions.seed import Seed
 _INDEX_SECONDS = 86_400.0
 """For the whole graph: whoever runs the service decides how large that is."""
 
-_JOBS = ("app.sparql.jobs", "app.records.jobs", "app.submissions.jobs")
+_JOBS = ("app.sparql.jobs", "app.records.jobs", "app.submissions.jobs", "app.reconciliation.jobs")
 
 
 class Service:

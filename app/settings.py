@@ -135,6 +135,15 @@ class Settings(BaseSettings):
     validate_rate: str = Field(
         "30/minute", description="Checks that one client address may ask for, as NUMBER/UNIT"
     )
+    export_places: int = Field(
+        4, ge=1, description="Exports at one time; one client may have half of them"
+    )
+    export_seconds: float = Field(
+        900.0, gt=0, description="How long an export may take, its reader included, seconds"
+    )
+    export_mb: int = Field(
+        2048, ge=1, description="Size of the files that one export in XLSX or Parquet needs, MB"
+    )
     publisher: str = Field(
         "LifeTec Graph", min_length=1, description="Who runs the service, as its catalogue tells"
     )

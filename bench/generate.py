@@ -104,8 +104,16 @@ class Writer:
 class Generator:
     """Makes all entities; every choice comes from one random generator in a fixed order."""
 
-    def __init__(self, profile: Profile, organisations: int, projects: int, seed: int) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        organisations: int,
+        projects: int,
+        seed: int,
+        consortium: float = _MEAN_CONSORTIUM,
+    ) -> None:
         self._profile = profile
+        self._consortium = consortium
         self._organisations = organisations
         self._projects = projects
         self._random = random.Random(seed)
@@ -181,7 +189,7 @@ class Generator:
         s = _iri("project", number)
         part = s[:-1]
         year = rnd.randint(2008, 2026)
-        size = min(_LARGEST_CONSORTIUM, 1 + int(rnd.expovariate(1 / _MEAN_CONSORTIUM)))
+        size = min(_LARGEST_CONSORTIUM, 1 + int(rnd.expovariate(1 / self._consortium)))
         members = list(dict.fromkeys(self._zipf() for _ in range(size)))
         total = rnd.randint(50, 900) * 1000 * len(members)
         lines = [
@@ -504,12 +512,21 @@ def _opened(path: Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
             yield packed
 
 
-def generate(organisations: int, projects: int, seed: int, path: Path) -> Counter[str]:
-    """Write the graph; returns how many entities of each type there are, and `quads`."""
+def generate(
+    organisations: int,
+    projects: int,
+    seed: int,
+    path: Path,
+    consortium: float = _MEAN_CONSORTIUM,
+) -> Counter[str]:
+    """Write the graph; returns how many entities of each type there are, and `quads`.
+
+    `consortium` is about how many partners a project has beside the coordinator.
+    """
     profile = load_profile(ROOT / "ontology", ROOT / "shapes", BASE)
     with _opened(path) as out:
         writer = Writer(out)
-        Generator(profile, organisations, projects, seed).write(writer)
+        Generator(profile, organisations, projects, seed, consortium).write(writer)
         writer.close()
     writer.counts["quads"] = writer.quads
     return writer.counts

@@ -43,7 +43,7 @@ _QUADS_PER_ORGANISATION = 96
 """Of the synthetic graph, with all that belongs to them, if there are 0.4 projects for each."""
 
 _DRAFT_QUADS = 500_000
-_LICENCE = "http://publications.europa.eu/resource/authority/licence/CC0"
+LICENCE = "http://publications.europa.eu/resource/authority/licence/CC0"
 _STAGES = ("read", "validate", "compare", "count", "append", "follow", "rest")
 
 
@@ -115,7 +115,8 @@ def built(triples: int) -> Path:
     shutil.rmtree(unnamed, ignore_errors=True)
     if triples:
         copy_folder(built(0), unnamed)
-        _add_synthetic(unnamed, triples)
+        number = triples // _QUADS_PER_ORGANISATION
+        add_synthetic(unnamed, number, number * 2 // 5)
     else:
         unnamed.parent.mkdir(parents=True, exist_ok=True)
         print("loading the seed", flush=True)
@@ -124,19 +125,21 @@ def built(triples: int) -> Path:
     return unnamed.rename(folder)
 
 
-def _add_synthetic(folder: Path, triples: int) -> None:
+def add_synthetic(
+    folder: Path, organisations: int, projects: int, consortium: float | None = None
+) -> None:
     """Append the synthetic graph to the log; validating it all would take hours."""
-    number = triples // _QUADS_PER_ORGANISATION
-    print(f"generating {triples:,} triples", flush=True)
+    print(f"generating {organisations:,} organisations, {projects:,} projects", flush=True)
     file = folder / "synthetic.nq"
-    generate(number, number * 2 // 5, 1, file)
+    sizes = {} if consortium is None else {"consortium": consortium}
+    generate(organisations, projects, 1, file, **sizes)
     database = Database(f"sqlite:///{folder.resolve() / 'lifetec.db'}")
     log = Log(database, database.blobs("diffs", folder / "diffs", suffix=".rdfp.z"))
     author = f"{BASE}id/partner/lifetec"
     for lines in _parts(file):
         print(f"appending {len(lines):,}", flush=True)
         log.append(
-            Draft((GRAPH,), author, _LICENCE, None, {}, utc_now(), b"".join(lines), b""),
+            Draft((GRAPH,), author, LICENCE, None, {}, utc_now(), b"".join(lines), b""),
             after=log.head(),
         )
     file.unlink()
@@ -184,7 +187,7 @@ def _round(number: int, servers: Sequence[Measured]) -> None:
     data, renamed = organisations(dataset), organisations(dataset, changed=_CHANGED)
     order = servers if number % 2 else servers[::-1]
     for one in order:
-        one.accounts.add_dataset("demo", dataset, titles={"en": dataset}, licence=_LICENCE)
+        one.accounts.add_dataset("demo", dataset, titles={"en": dataset}, licence=LICENCE)
     for kind, sent in (("first", data), ("unchanged", data), ("ten changed", renamed)):
         for one in order:
             one.publish(kind, dataset, sent)

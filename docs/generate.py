@@ -53,6 +53,8 @@ ADDRESSES: Mapping[str, str] = {
     "/sparql/update": "SPARQL 1.1 Update; needs a key",
     "/api/v1/types": "Entity types: labels, fields, how many of each",
     "/api/v1/{types}": "A list of records, with filters, facets, paging; see below",
+    "/api/v1/{types}.{suffix}": "All records of a list as a file: `.csv .xlsx .ndjson .json "
+    ".jsonld .geojson .parquet`; see [docs/exports.md](docs/exports.md)",
     "/api/v1/{types}/{slug}": "One record; who says what in it by `?provenance=true`",
     "/api/v1/{types}/{slug}/history": "Which commits changed it, and what: see "
     "[docs/history.md](docs/history.md)",
@@ -99,6 +101,14 @@ ADDRESSES: Mapping[str, str] = {
     "/api/v1/jobs": "Jobs, the newest first; needs a key",
     "/api/v1/jobs/{id}": "One job: as it is, or each change as it happens; see "
     "[docs/jobs.md](docs/jobs.md)",
+    "/ogc": "OGC API - Features: where the entities are, for maps; see "
+    "[docs/exports.md](docs/exports.md#maps)",
+    "/ogc/api": "Its definition as OpenAPI 3.0",
+    "/ogc/conformance": "What it conforms to",
+    "/ogc/collections": "The types that have places",
+    "/ogc/collections/{collection}": "One of them",
+    "/ogc/collections/{collection}/items": "Its features, with `bbox`, `limit`, filters",
+    "/ogc/collections/{collection}/items/{feature}": "One feature",
     "/queries": "The named queries for people, each with a form for its parameters",
     "/queries/{name}": "One of them: its text with `?parameter=value`, and links to the results",
     "/api/v1/queries": "Named queries: words, text, parameters of each; see "
@@ -110,6 +120,23 @@ ADDRESSES: Mapping[str, str] = {
     "/catalog.{suffix}": "The same in the format of the suffix",
     "/.well-known/void": "VoID: how much is in the datasets, by class and property",
     "/.well-known/api-catalog": "The interfaces as a set of links (RFC 9727)",
+    "/reconcile": "Reconciliation Service API 0.2, for OpenRefine: see "
+    "[docs/reconciliation.md](docs/reconciliation.md)",
+    "/reconcile/suggest/entity": "Entities by the beginning of a name",
+    "/reconcile/suggest/property": "Properties by the beginning of a name",
+    "/reconcile/suggest/type": "Types by the beginning of a name",
+    "/reconcile/flyout/{what}": "A few lines about an entity, property or type: `?id=`",
+    "/reconcile/preview": "A small page about an entity, to be framed: `?id=`",
+    "/reconcile/extend/propose": "Properties that can be fetched for a `?type=`",
+    "/reconcile/1.0": "The same service by the draft of version 1.0",
+    "/reconcile/1.0/match": "Queries of the draft",
+    "/reconcile/1.0/reconcile": "The same, by its earlier address",
+    "/reconcile/1.0/extend": "Data extension of the draft",
+    "/reconcile/1.0/extend/propose": "As above",
+    "/reconcile/1.0/suggest/entity": "As above",
+    "/reconcile/1.0/suggest/property": "As above",
+    "/reconcile/1.0/suggest/type": "As above",
+    "/reconcile/1.0/preview": "As above",
     "/context.jsonld": "The JSON-LD context of all records",
     "/openapi.json": "OpenAPI 3.1 description of the JSON interface",
     "/docs": "The same as a page, with examples",
@@ -138,6 +165,10 @@ FAILPOINT_TEXTS: Mapping[str, str] = {
     "remote.before-update": "a store elsewhere is about to be sent the commit",
     "remote.between-updates": "it has a part of a large commit; its marker is still the old one",
     "remote.updated": "it has the commit and its marker; nobody here knows",
+    "index.before-commit": "changed documents are with the index, and not committed",
+    "index.committed": "they are committed with the marker; nobody who searches sees them yet",
+    "index.building": "a new index is written, and not committed",
+    "index.built": "it is whole, but lies beside the one that is used",
     "submission.published": "it is published and shown; its job is not noted as done",
 }
 
@@ -255,13 +286,17 @@ def _general(path: str, collections: set[str]) -> str:
     """A route's path with the names of types replaced by a variable."""
     if path.startswith("/api/v1/admin/"):
         return path
-    parts = [
-        "{types}" if part in collections else part.replace(":path}", "}")
-        for part in path.split("/")
-    ]
+    parts = [_variable(part, collections) for part in path.split("/")]
     if parts[1] == "id":
         parts[2] = "{type}"
     return "/".join(parts)
+
+
+def _variable(part: str, collections: set[str]) -> str:
+    name, dot, suffix = part.partition(".")
+    if name in collections:
+        return f"{{types}}{dot}{suffix}"
+    return part.replace(":path}", "}")
 
 
 async def _routes() -> list[tuple[str, set[str]]]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from typing import Final
@@ -18,7 +17,6 @@ from starlette.types import Scope
 from app.accounts import Accounts
 from app.api.bearer import bearer_token
 from app.api.rate_limits import client_address
-from app.errors import AppError
 from app.sparql.guard import Client, Guard
 
 KNOWN_SECONDS: Final = 5.0
@@ -78,14 +76,9 @@ class Clients:
             for name, value in self._guard.fields(client).items()
         ]
 
-    @contextlib.contextmanager
-    def told(self, scope: Scope, client: Client) -> Iterator[None]:
-        """A block whose problems carry the same fields."""
-        try:
-            yield
-        except AppError:
-            Request(scope).state.rate_limit = self._guard.fields(client)
-            raise
+    def tell(self, scope: Scope, client: Client) -> None:
+        """Have the problem that the request is answered with carry the same fields."""
+        Request(scope).state.rate_limit = self._guard.fields(client)
 
     def _address(self, scope: Scope) -> Client:
         peer = scope["client"][0] if scope.get("client") else ""

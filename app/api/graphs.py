@@ -88,8 +88,11 @@ class GraphStoreApp:
             if isinstance(wanted, GraphRead):
                 async with cancelled_by_disconnect(receive):
                     client = await self._clients.of(scope)
-                    with self._clients.told(scope, client):
+                    try:
                         await self._send_graph(wanted, request, client, send)
+                    except AppError:
+                        self._clients.tell(scope, client)
+                        raise
                 return
             reply = await self._write(request, wanted)
         except AppError as error:

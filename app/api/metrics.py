@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import os
+from bisect import bisect_left
 from collections import Counter as Tally
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from fastapi import APIRouter
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 from starlette.responses import Response
 from starlette.types import Message, Scope, Send
 
@@ -33,32 +41,42 @@ class Cached(Protocol):
     bytes: int
 
 
+class _Queries:
+    """Those that ended in one way. Counted here, as a histogram of the library costs a lookup more
+    than all else that is noted of it."""
+
+    __slots__ = ("bytes", "seconds", "within")
+
+    def __init__(self) -> None:
+        self.within = [0] * (len(_SECONDS) + 1)
+        self.seconds = 0.0
+        self.bytes = 0
+
+    @property
+    def buckets(self) -> list[tuple[str, int]]:
+        """Upper bound and number up to it, for each bucket."""
+        bounds = [*map(floatToGoString, _SECONDS), "+Inf"]
+        return list(zip(bounds, accumulate(self.within), strict=True))
+
+
 class Metrics:
     """Counts what is told; the rest is looked at when somebody asks."""
 
     def __init__(self, pool: Pool, *, cache: Cached | None = None) -> None:
         self._own = CollectorRegistry()
         into: Any = {"registry": self._own}  # nothing is shared between applications
-        self._queries = Histogram(
-            "lifetec_query_seconds",
-            "Queries evaluated or refused, by how they ended and where they came in; not those "
-            "answered from the cache",
-            ("outcome", "door"),
-            buckets=_SECONDS,
-            **into,
-        )
-        self._bytes = Counter("lifetec_query_bytes", "Bytes of results made", ("door",), **into)
         self._generation = Gauge("lifetec_generation", "Generation that new queries see", **into)
         self._published = Gauge("lifetec_log_head", "Newest generation in the log", **into)
         self._requests: Tally[int] = Tally()
-        self._of_queries = functools.cache(self._queries.labels)
-        self._of_bytes = functools.cache(self._bytes.labels)
-        self._own.register(_Now(pool, cache, self._requests))
+        self._queries: defaultdict[tuple[str, str], _Queries] = defaultdict(_Queries)
+        self._own.register(_Now(pool, cache, self._requests, self._queries))
 
     def told(self, outcome: Outcome) -> None:
         """Count a query."""
-        self._of_queries(outcome.reason, outcome.door).observe(outcome.seconds)
-        self._of_bytes(outcome.door).inc(outcome.bytes)
+        queries = self._queries[outcome.reason, outcome.door]
+        queries.within[bisect_left(_SECONDS, outcome.seconds)] += 1
+        queries.seconds += outcome.seconds
+        queries.bytes += outcome.bytes
 
     def counting(self, scope: Scope, send: Send) -> Send:
         """`send` of a request, which counts what it is answered with."""
@@ -99,13 +117,21 @@ def metrics_router(
 class _Now(Collector):
     """What is looked at when somebody asks."""
 
-    def __init__(self, pool: Pool, cache: Cached | None, requests: Mapping[int, int]) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        cache: Cached | None,
+        requests: Mapping[int, int],
+        queries: Mapping[tuple[str, str], _Queries],
+    ) -> None:
         self._pool = pool
         self._cache = cache
         self._requests = requests
+        self._queries = queries
 
     def collect(self) -> Iterator[Metric]:
-        """Lanes, workers, memory, cache."""
+        """Queries, lanes, workers, memory, cache."""
+        yield from self._ended()
         yield from self._lanes()
         yield from self._workers()
         answered = CounterMetricFamily(
@@ -116,6 +142,23 @@ class _Now(Collector):
         yield answered
         if self._cache is not None:
             yield from _cached(self._cache)
+
+    def _ended(self) -> Iterator[Metric]:
+        seconds = HistogramMetricFamily(
+            "lifetec_query_seconds",
+            "Queries evaluated or refused, by how they ended and where they came in; not those "
+            "answered from the cache",
+            labels=["outcome", "door"],
+        )
+        made: Tally[str] = Tally()
+        for (reason, door), queries in self._queries.items():
+            seconds.add_metric([reason, door], queries.buckets, queries.seconds)
+            made[door] += queries.bytes
+        yield seconds
+        size = CounterMetricFamily("lifetec_query_bytes", "Bytes of results made", labels=["door"])
+        for door, count in made.items():
+            size.add_metric([door], count)
+        yield size
 
     def _lanes(self) -> Iterator[Metric]:
         size = GaugeMetricFamily("lifetec_lane_places", "Places of a lane", labels=["lane"])

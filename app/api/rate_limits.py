@@ -45,6 +45,7 @@ class RateLimits:
     def __init__(self, *, on: bool, trusted: Sequence[IPv4Network | IPv6Network] = ()) -> None:
         self._trusted = tuple(trusted)
         self._limiter = FixedWindowRateLimiter(_BoundedStorage()) if on else None
+        self.on = on
 
     def admit(self, request: Request, policy: str, rate: str) -> dict[str, str]:
         """Count a request under `policy`; the header fields to answer with.

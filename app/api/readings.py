@@ -44,17 +44,23 @@ class Readings:
         `generation` is given where it may be another than that of the graph. Raises NotAcceptable
         before any work is done.
         """
+        headers = self.headers_in(request, lang, generation)
+        media_type(request)
+        return headers, unchanged(request, headers["ETag"])
+
+    def headers_in(
+        self, request: Request, lang: str, generation: int | None = None, form: str = ""
+    ) -> dict[str, str]:
+        """The same where the form, which the ETag tells too, has been chosen already."""
         address = zlib.crc32(f"{request.url.path}?{request.url.query}".encode())
         shown = self._generation() if generation is None else generation
-        tag = f'W/"{shown}-{lang}-{address:x}-{self._profile.fingerprint}"'
-        headers = {
-            "ETag": tag,
+        parts = [str(shown), lang, f"{address:x}", self._profile.fingerprint]
+        return {
+            "ETag": f'W/"{"-".join([*parts, form] if form else parts)}"',
             "Vary": _VARY,
             "Cache-Control": "no-cache",
             "Content-Language": lang,
         }
-        media_type(request)
-        return headers, unchanged(request, tag)
 
 
 def answer(request: Request, body: bytes, headers: dict[str, str]) -> Response:

@@ -185,7 +185,7 @@ class SparqlApp:
     async def _evaluate(self, query: Query, scope: Scope, receive: Receive, send: Send) -> None:
         client = await self._clients.of(scope)
         unwanted = partial(self._endpoint.nobody_follows, query)
-        with self._clients.told(scope, client):
+        try:
             async with (
                 cancelled_by_disconnect(receive, unwanted),
                 self._endpoint.evaluate(query, client) as answer,
@@ -201,6 +201,9 @@ class SparqlApp:
                         *self._clients.fields(client),
                     ],
                 )
+        except AppError:
+            self._clients.tell(scope, client)
+            raise
 
 
 def _caching(tag: str | None, method: str = "GET") -> list[tuple[bytes, bytes]]:

@@ -17,7 +17,7 @@ from typing import Any, cast
 import pyoxigraph as ox
 
 from app.profile import EntityType, Part, Profile, Step
-from app.rdf.terms import DCTERMS
+from app.rdf.terms import DCTERMS, RDF
 from app.rdf.void import is_total
 from app.records.graph import BOOKKEEPING, UP, Graph, Node
 from app.records.names import NAMES
@@ -59,8 +59,8 @@ class Changes:
             for number, step in enumerate(one.path if one.derived else ()):
                 place = (one.path, number, one.naming)
                 self._ways.setdefault(step.predicate, []).append(place)
-        # the type of a dataset tells what is fictional
-        self._names = {DCTERMS["type"], *NAMES, *_PLACES}
+        # a thing's class says how to call it, and a dataset's type what is fictional
+        self._names = {RDF["type"], DCTERMS["type"], *NAMES, *_PLACES}
         self._names.update(f.predicate for f in fields if f.predicate and (f.labelling or f.naming))
 
     def touched(self, added: bytes, removed: bytes) -> Touched:

@@ -18,6 +18,7 @@ Value = ox.NamedNode | ox.BlankNode | ox.Literal | ox.Triple
 
 _TYPE = RDF["type"]
 _MAX_KEPT = 5_000
+_MAX_OBJECTS = 50_000
 UP = (
     Step(SKOS["broader"]),
     Step(SKOS["narrower"], inverse=True),
@@ -63,6 +64,7 @@ class Graph:
         self.service = ox.NamedNode(f"{base_iri}graph/service")
         self.default = ox.NamedNode(f"{base_iri}graph/default")
         self._about: dict[Node, About] = {}
+        self._objects: dict[tuple[Node, ox.NamedNode], list[Value]] = {}
         self._above: dict[ox.NamedNode, frozenset[ox.NamedNode]] = {}
         self._example = ox.NamedNode(f"{base_iri}scheme/dataset-type/example")
 
@@ -101,9 +103,18 @@ class Graph:
         return next(iter(quads), None) is not None
 
     def objects(self, subject: Node, predicate: ox.NamedNode) -> list[Value]:
-        """The values of one predicate."""
-        quads = self.store.quads_for_pattern(subject, predicate, None, None)
-        return list(dict.fromkeys(quad.object for quad in quads))
+        """The values of one predicate; not to be changed."""
+        about = self._about.get(subject)
+        if about is not None:
+            return about.values.get(predicate, [])
+        found = self._objects.get((subject, predicate))
+        if found is None:
+            if len(self._objects) >= _MAX_OBJECTS:
+                self._objects.clear()
+            quads = self.store.quads_for_pattern(subject, predicate, None, None)
+            found = list(dict.fromkeys(quad.object for quad in quads))
+            self._objects[subject, predicate] = found
+        return found
 
     def subjects(self, predicate: ox.NamedNode, value: Value) -> list[Node]:
         """The things with this value."""

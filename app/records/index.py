@@ -85,19 +85,25 @@ class SearchIndex:
     # writing
 
     def turn(self) -> None:
-        """Open the newest index that fits, if it is not open; remove older and unfit ones."""
+        """Open the newest index that fits, if it is not open."""
         for number in sorted(self._numbers(), reverse=True):
             if self._open and self._open.number >= number:
-                break
+                return
             opened = _open(self._path(number), number, self._fingerprint, self._profile)
             if opened is not None:
                 self._turn_to(opened)
-                break
-            shutil.rmtree(self._path(number), ignore_errors=True)
-        if self._open:
-            for number in self._numbers():
-                if number < self._open.number:
-                    shutil.rmtree(self._path(number), ignore_errors=True)
+                return
+
+    def tidy(self) -> None:
+        """Remove the indexes that are older than the open one; all, when none is open."""
+        for number in self._numbers():
+            if self._open is None or number < self._open.number:
+                shutil.rmtree(self._path(number), ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Remove what somebody left who died while building; only where nobody builds."""
+        for path in self._folder.glob(f"*{_BUILDING}"):
+            shutil.rmtree(path, ignore_errors=True)
 
     def verify(self) -> None:
         """Throw the open index away if its files are damaged."""
@@ -121,11 +127,6 @@ class SearchIndex:
         index = tantivy.Index(self.schema, str(path), reuse=False)
         register_analyzers(index, self._profile)
         return Build(self, index.writer(_BUILD_BYTES, 1), self._fingerprint, path)
-
-    def sweep(self) -> None:
-        """Remove what was left of building by a process that died; only where nobody builds."""
-        for path in self._folder.glob(f"*{_BUILDING}"):
-            shutil.rmtree(path, ignore_errors=True)
 
     def close(self) -> None:
         """End writing; the index is as it was committed."""
@@ -267,8 +268,9 @@ class _Open:
         """Let go of the writer, and of what was not committed."""
         writer, self._writer = self._writer, None
         if writer is not None:
-            writer.rollback()
-            writer.wait_merging_threads()
+            with contextlib.suppress(ValueError, OSError):  # the folder may be gone
+                writer.rollback()
+                writer.wait_merging_threads()
 
 
 def _open(path: Path, number: int, fingerprint: str, profile: Profile) -> _Open | None:

@@ -136,6 +136,7 @@ class Indexer:
     async def step(self) -> None:
         """Bring the index up to the graph as it is now, if it is behind."""
         await asyncio.to_thread(self.index.turn)  # another process may have built one
+        await asyncio.to_thread(self.index.tidy)
         if not self.index.usable:
             await self.build()
         elif self.index.generation < self._pool.generation:

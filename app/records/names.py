@@ -106,6 +106,8 @@ class Names:
         return found
 
     def _lenders(self, thing: ox.NamedNode) -> Iterable[str]:
+        if self._pick(self._graph.objects(thing, SKOS["prefLabel"])):
+            return
         classes = (v for v in self._graph.objects(thing, _TYPE) if isinstance(v, ox.NamedNode))
         kind = self._profile.of_classes(classes)
         for field in self._naming[kind.name] if kind else ():

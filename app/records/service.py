@@ -133,6 +133,12 @@ class Records:
             raise _NOT_READY
         return self._finder.scan(search)
 
+    def finder(self) -> Finder:
+        """Who searches the index, which may show an older generation; raises NotReady."""
+        if self._finder is None or not self._finder.index.usable:
+            raise _NOT_READY
+        return self._finder
+
     async def suggest(
         self, q: str, types: Sequence[str], *, lang: str, limit: int
     ) -> list[dict[str, Any]]:

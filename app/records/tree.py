@@ -267,6 +267,8 @@ class Trees:
         yield Query.const_score_query(self.any_of("t_ids", [text]), 200.0)
         for name, weight in self._by_weight.items():
             yield Query.const_score_query(self.any_of(field_name("k", name), [text]), 12.0 * weight)
+            if len(text) > 1:
+                yield self._near(field_name("k", name), text, 0, 2.0 * weight, prefix=True)
             if tolerant and len(text) >= _TYPO:
                 typos = 2 if len(text) >= _TWO_TYPOS else 1
                 yield self._near(field_name("k", name), text, typos, 6.0 * weight)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from app.sparql.operation import Query
 
@@ -14,8 +13,7 @@ _OVERHEAD: Final = 1_024
 """Bytes that an entry takes beside text and body, generously."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """A complete result, as of a generation."""
 
     generation: int
@@ -43,7 +41,7 @@ class ResultCache:
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._entries: OrderedDict[Query, Kept] = OrderedDict()
+        self._entries: OrderedDict[Query, tuple[Kept, int]] = OrderedDict()
         self._generation = 0
         self.bytes = 0
         self.hits = 0
@@ -58,12 +56,12 @@ class ResultCache:
         """The result of a query on this generation, if it is kept."""
         if generation > self._generation:
             self._turn_to(generation)
-        kept = self._entries.get(query)
-        if kept is None or generation < self._generation:
+        entry = self._entries.get(query)
+        if entry is None or generation < self._generation:
             return None
         self._entries.move_to_end(query)
         self.hits += 1
-        return kept
+        return entry[0]
 
     def put(self, query: Query, kept: Kept) -> None:
         """Keep a result, unless there is a newer generation or it is too large."""
@@ -73,7 +71,7 @@ class ResultCache:
         if kept.generation < self._generation or size > self._max_bytes // _LARGEST_SHARE:
             return
         self._drop(query)
-        self._entries[query] = kept
+        self._entries[query] = kept, size
         self.bytes += size
         while self.bytes > self._max_bytes:
             self._drop(next(iter(self._entries)))
@@ -86,7 +84,7 @@ class ResultCache:
 
     def _drop(self, query: Query) -> None:
         if old := self._entries.pop(query, None):
-            self.bytes -= _size(query, old)
+            self.bytes -= old[1]
 
 
 def _size(query: Query, kept: Kept) -> int:

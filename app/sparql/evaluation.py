@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from app.sandbox.pool import Limits, Pool, Result
 from app.sparql.operation import Query
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a query gave, as of a generation of the graph.
 
     `complete` is the whole body if it is there already. Otherwise iterate over `chunks`, once: they

@@ -196,6 +196,7 @@ class FederatedEvaluator:
 
     async def _without_calls(self, query: Query) -> Query:
         calls = read_calls(query.text, base_iri=self._base_iri, endpoints=self._endpoints)
+        await self._read_rest(query.text, calls)
         asked = [asyncio.ensure_future(self._block(call)) for call in calls]
         try:
             blocks = await asyncio.gather(*asked)
@@ -203,6 +204,16 @@ class FederatedEvaluator:
             for one in asked:
                 one.cancel()
         return replace(query, text=inlined(query.text, calls, blocks))
+
+    async def _read_rest(self, text: str, calls: Sequence[Call]) -> None:
+        """Raise SyntaxRejected, with the line that is meant, before anybody is called for nothing.
+
+        What stands inside a call is for its endpoint to read.
+        """
+        lines = ["\n" * text.count("\n", call.start, call.end) for call in calls]
+        rest = inlined(text, calls, [f"{{{empty}}}" for empty in lines])
+        args = {"base_iri": self._base_iri}
+        await self._pool.run("sparql.form", args, rest.encode(), limits=self._limits)
 
     async def _block(self, call: Call) -> str:
         """What stands in place of a call. A silent one that fails is one empty solution (§2.3)."""

@@ -10,15 +10,16 @@ a name.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import logging
 import math
 import time
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from app.errors import (
     AppError,
@@ -71,8 +72,7 @@ class Allowance:
     at_once: int
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How a query ended: `answered`, the slug of an error, `client-gone` or `cut-off`.
 
     `seconds` from its admission to its last byte, the waiting for a worker included; `bytes` of
@@ -208,7 +208,7 @@ class Visit:
     def measured(self, answer: Answer) -> Answer:
         """The same answer. A whole one has cost all that it will, however slowly it is read."""
         if answer.complete is None:
-            return replace(answer, chunks=self._counted(answer.chunks))
+            return answer._replace(chunks=self._counted(answer.chunks))
         self.bytes = len(answer.complete)
         self._refuse_too_large()
         self.end()
@@ -279,6 +279,17 @@ class Guard:
         account = self._enter(client)
         if account:
             account.leave(0)
+
+    @contextlib.contextmanager
+    def spending(self, client: Client) -> Iterator[None]:
+        """A block of work that counts as a query, with the seconds it takes; raises RateLimited."""
+        account = self._enter(client)
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            if account:
+                account.leave(time.monotonic() - began)
 
     def refused(self, error: AppError, *, door: str = "sparql") -> None:
         """Note a query that was refused before it was read."""

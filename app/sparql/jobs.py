@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import IO, Any, cast
 
 from pyoxigraph import (
@@ -24,6 +25,7 @@ from app.errors import PayloadTooLarge, QueryRejected, StoreAway, SyntaxRejected
 from app.rdf import media
 from app.rdf.rejection import rejected
 from app.rdf.tokens import used_keywords
+from app.sandbox.wire import encoded
 from app.sandbox.worker import Cage, Reply
 
 
@@ -106,12 +108,17 @@ def _serialise(
 ) -> None:
     triples = isinstance(result, QueryTriples)
     media_type = args["graphs" if triples else "results"]
-    reply.start({"media_type": media_type})
+    reply.start(_header(media_type))
     out = cast(IO[bytes], reply)  # the engine does nothing but write to it
     if isinstance(result, QueryTriples):
         result.serialize(out, format=_rdf_format(media_type))
     else:
         result.serialize(out, format=_results_format(media_type))
+
+
+@cache
+def _header(media_type: str) -> bytes:
+    return encoded({"media_type": media_type})
 
 
 def _rdf_format(media_type: str) -> RdfFormat:

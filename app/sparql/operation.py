@@ -58,10 +58,16 @@ class Query:
     graphs: str = media.TURTLE
     download: str | None = field(default=None, compare=False)
     _uses: frozenset[str] = field(init=False, compare=False, repr=False)
+    _hash: int = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         # Here, since a long request is read in a thread, and what comes after is not.
         object.__setattr__(self, "_uses", used_keywords(self.text, *_CALLING, *_CHANGING))
+        known_by = (self.text, self.default_graphs, self.named_graphs, self.results, self.graphs)
+        object.__setattr__(self, "_hash", hash(known_by))
+
+    def __hash__(self) -> int:
+        return self._hash  # cache and flights look for each query ten times
 
     @property
     def federated(self) -> bool:

@@ -1,17 +1,20 @@
 """Adding a property means adding one Turtle file: everything else follows from it.
 
-Later derivations (index, facets, tables, forms, reference) join this test.
+Later derivations (forms, reference) join this test.
 """
 
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import openpyxl  # type: ignore[import-untyped]  # it has no types
 import pyoxigraph as ox
 import pyshacl
 import pytest
@@ -21,6 +24,9 @@ from app.api.records import describe_records
 from app.errors import InvalidRequest
 from app.profile import Profile, load_profile
 from app.profile.context import json_ld_context
+from app.records.exports.csvw import describe_csv
+from app.records.exports.formats import FORMATS, Export, table_of
+from app.records.projection import json_bytes
 from app.records.search import Condition, read_search
 from app.records.service import Records
 from tests.profile.samples import BASE, PREFIXES, REPOSITORY, SAMPLE
@@ -134,6 +140,28 @@ def test_lists_filter_and_count_by_it(added: House, tmp_path: Path, source: str)
     assert refused.value.facts["nearest"] == "bed_code"
     if index:
         index.close()
+
+
+def test_csv_and_xlsx_have_a_column_of_it(added: House) -> None:
+    kind = added.profile.type("organisation")
+    record = json_bytes(asyncio.run(added.records.get(ENTITY)))
+
+    def written(suffix: str) -> bytes:
+        writer = FORMATS[suffix].writer(Export(kind, added.profile))
+        parts = [writer.begin(), writer.write([record]), *writer.end()]
+        writer.close()
+        return b"".join(parts)
+
+    (row,) = csv.DictReader(io.StringIO(written("csv").decode(), newline=""))
+    assert row["bed_code"] == "B042"
+    book = openpyxl.load_workbook(io.BytesIO(written("xlsx")))
+    header, values = book.worksheets[0].iter_rows(values_only=True)
+    assert dict(zip(header, values, strict=True))["bed_code"] == "B042"
+    meanings = {row[0]: row for row in book["Columns"].iter_rows(values_only=True)}
+    assert meanings["bed_code"][1:5] == ("Bed code", "Bedcode", "Bettencode", "Code des lits")
+    columns = describe_csv(table_of(Export(kind, added.profile)), "x")["tableSchema"]["columns"]
+    (column,) = [one for one in columns if one["name"] == "bed_code"]
+    assert column["propertyUrl"] == "http://example.org/clinicalBeds"
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

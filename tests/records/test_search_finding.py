@@ -13,7 +13,8 @@ from urllib.parse import parse_qsl
 import pyoxigraph as ox
 import pytest
 
-from app.records.finding import Finder, kilometres
+from app.records.circle import kilometres
+from app.records.finding import Finder
 from app.records.index import SearchIndex
 from app.records.search import Near, Search, read_cursor, read_search, vocabulary
 from tests.profile.samples import BASE, PREFIXES, sample_profile, sample_store
@@ -173,7 +174,7 @@ def test_a_cursor_goes_on_when_its_entity_is_gone(tmp_path: Path) -> None:
 def test_everything_comes_once_and_by_name(finder: Finder, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = [one["id"] for one in found(finder, "limit=1000")]
     for size in (2, 9, 5_000):  # smaller than a group of equal beginnings, and larger
-        monkeypatch.setattr("app.records.finding._SCANNED", size)
+        monkeypatch.setattr("app.records.orders._SCANNED", size)
         assert [json.loads(one)["id"] for one in finder.scan(asked(""))] == expected
 
 
@@ -225,6 +226,9 @@ def test_the_circle_is_exact_and_its_distances_are_shown(finder: Finder) -> None
     far = [one["distance"] for one in inside]
     assert far == sorted(far)
     assert far[-1] <= near.km
+    assert len(list(finder.scan(asked("near=50.2,5,9")))) == expected
+    by_name = found(finder, "near=50.2,5,9&limit=1000&sort=name")
+    assert sorted(one["id"] for one in by_name) == sorted(one["id"] for one in inside)
     counts = finder.find(asked("near=50.2,5,9&facets=true&limit=0"))
     assert counts.total == expected
 

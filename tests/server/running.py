@@ -15,7 +15,6 @@ from typing import Any, Self
 import httpx
 
 ROOT = Path(__file__).resolve().parents[2]
-_READY_SECONDS = 300
 
 
 def environment(data_dir: Path, **settings: Any) -> dict[str, str]:
@@ -55,6 +54,8 @@ class RunningServer:
     program: Sequence[str] = ("-m", "app", "serve")
     """What the interpreter is given; another one serves with parts of a test."""
 
+    ready_seconds: float = 300
+
     def __init__(self, data_dir: Path, **settings: Any) -> None:
         self.data_dir = data_dir
         self.settings = settings
@@ -79,7 +80,7 @@ class RunningServer:
                 stdout=log,
                 stderr=log,
             )
-        deadline = time.monotonic() + _READY_SECONDS
+        deadline = time.monotonic() + self.ready_seconds
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 raise AssertionError(f"the server ended:\n{self.log.read_text()[-4000:]}")

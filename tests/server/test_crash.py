@@ -20,8 +20,10 @@ from tests.server.running import RunningServer, environment, lifetec
 DATASET = "http://example.org/d"
 MANY = 25_000
 """More than one transaction holds, so that bulk loading is met too."""
-_LOADING = [name for name in FAILPOINTS if not name.startswith(("submission.", "remote."))]
-"""The moments that every change passes; `test_crash_submissions` is about the others."""
+_ELSEWHERE_TOLD = ("submission.", "remote.", "index.")
+_LOADING = [name for name in FAILPOINTS if not name.startswith(_ELSEWHERE_TOLD)]
+"""The moments that every change passes; others are below, in `test_crash_submissions` and in
+`test_index`."""
 
 
 def _file(path: Path, first: int, count: int) -> Path:

@@ -245,6 +245,19 @@ def test_a_block_without_variables_keeps_or_ends_all(
         assert len(federated.select(f"SELECT * {{ ?s ?p 'own' {block} }}")) == count
 
 
+def test_nobody_is_called_for_what_is_no_query(
+    federated: RunningServer, endpoint: Endpoint
+) -> None:
+    before = len(endpoint.asked)
+    block = f"SERVICE <{endpoint.iri('sparql')}> {{\n?s ?p\n?o }}"
+    reply = ask(federated, f"SELECT * {{ {block}\n?s oops ?o }}")
+    assert reply.status_code == 400
+    problem = reply.json()
+    assert problem["type"].endswith("problem/syntax")
+    assert problem["line"] == 4
+    assert len(endpoint.asked) == before
+
+
 @pytest.mark.parametrize("path", WRONG)
 def test_what_an_endpoint_does_wrong_is_told(
     path: str, federated: RunningServer, endpoint: Endpoint, listener: Listener

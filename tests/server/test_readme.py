@@ -14,6 +14,10 @@ def test_readme_walk(tmp_path: Path) -> None:
         walk("README.md", server, tmp_path)
 
 
+def test_reconciliation_walk(seeded: RunningServer, tmp_path: Path) -> None:
+    walk("docs/reconciliation.md", seeded, tmp_path)
+
+
 def test_api_walk(seeded: RunningServer, tmp_path: Path) -> None:
     walk("docs/api.md", seeded, tmp_path)
 
