@@ -25,6 +25,9 @@ class Found(BaseModel):
     total: int = Field(description="How many there are in all")
     hits: list[Hit]
     next: str | None = Field(description="`cursor` for what comes after these; null at the end")
+    facets: dict[str, list[dict[str, Any]]] = Field(
+        default={}, description="How often each value of the fields occurs among all that match"
+    )
 
 
 class RecordFound(BaseModel):

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any, Final
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
 from mcp.server.mcpserver import Context
 from pydantic import Field
@@ -30,7 +30,7 @@ from app.profile import EntityType, Profile
 from app.rdf import media
 from app.rdf.terms import PREFIXES
 from app.records.listing import filterable
-from app.records.search import MAX_OFFSET, nearest
+from app.records.search import nearest, read_search
 from app.records.service import Records
 from app.sparql.endpoint import Endpoint
 from app.sparql.guard import Client
@@ -43,7 +43,8 @@ MAX_ROWS: Final = 500
 MAX_RESULT_BYTES: Final = 256 << 10
 """What a model can still read; programs ask `/sparql`, which gives more."""
 
-_CURSOR_DIGITS: Final = 15
+_PLACES: Final = ("after", "offset")
+"""Parameters by which a list goes on."""
 
 Language = Annotated[str, Field(description="Code of the language of names, as en")]
 
@@ -72,20 +73,26 @@ class Tools:
     async def search(
         self,
         *,
-        type: Annotated[str, Field(description="Name of a type, from describe_schema")],  # noqa: A002
-        text: Annotated[
-            str, Field(description="Words to find, of its name first; may be empty")
+        type: Annotated[  # noqa: A002
+            str, Field(description="Name of a type, from describe_schema; empty for all")
         ] = "",
+        text: Annotated[str, Field(description="Words of names and texts; may be empty")] = "",
         filters: Annotated[
-            dict[str, list[str]],
+            list[str],
             Field(
-                description="Filter, from describe_schema, to the values of which one must hold; "
-                "all filters must hold. A region or concept finds what lies below it, too.",
+                description="Conditions on fields, from describe_schema: country=BE, trl>=6, "
+                "country!=NL, start_date<2025; also near=LATITUDE,LONGITUDE,KILOMETRES, "
+                "bbox=WEST,SOUTH,EAST,NORTH, sort=-FIELD. Conditions on one field are "
+                "alternatives, all fields must hold. A region or concept finds what lies below it.",
                 max_length=50,
             ),
-        ] = {},  # noqa: B006 -- never changed; the protocol shows it as the default
+        ] = [],  # noqa: B006 -- never changed; the protocol shows it as the default
         fields: Annotated[
             list[str], Field(description="Fields to show of each hit", max_length=50)
+        ] = [],  # noqa: B006
+        facets: Annotated[
+            list[str],
+            Field(description="Fields whose values are to be counted", max_length=20),
         ] = [],  # noqa: B006
         limit: Annotated[int, Field(ge=1, le=MAX_HITS)] = 10,
         cursor: Annotated[
@@ -93,22 +100,30 @@ class Tools:
         ] = "",
         language: Language = "en",
     ) -> Found:
-        """Find things of one type by words and filters: the best first, without words by name."""
-        kind = self._kind(type)
-        lang = self._language(language)
+        """Find things by words, of any language and with typing errors too, and by conditions.
+
+        The best come first, or without words the first by name.
+        """
+        kind = self._kind(type) if type else None
+        known = self._records.vocabularies[kind.name] if kind else self._records.vocabulary
         for name in fields:
-            if kind.field(name) is None:
-                raise unknown("field", name, [field.name for field in kind.fields])
-        if cursor and not (cursor.isascii() and cursor.isdigit() and len(cursor) <= _CURSOR_DIGITS):
-            raise InvalidRequest("cursor must be `next` of an answer before.", field="cursor")
-        offset = int(cursor or 0)
-        page = await self._records.page(
-            kind.name, filters=filters, q=text or None, limit=limit, offset=offset, lang=lang
+            if name not in known.fields:
+                raise unknown("field", name, sorted(known.fields))
+        # As in the address of a list, which is read by the same rules.
+        pairs = [_pair(condition) for condition in filters]
+        pairs += [("limit", str(limit)), ("lang", language)]
+        pairs += [("q", text)] if text.strip() else []
+        pairs += [("facets", ",".join(facets))] if facets else []
+        pairs += [_read_cursor(cursor)] if cursor else []
+        asked = read_search(pairs, known, self._profile.languages)
+        page = await self._records.page_json(asked, address=self._public_url)
+        found = json.loads(page.json)
+        return Found(
+            total=page.total,
+            hits=[self._hit(record, fields) for record in found["items"]],
+            next=_cursor(page.next) if page.next else None,
+            facets=found.get("facets", {}),
         )
-        hits = [self._hit(record, fields) for record in page["items"]]
-        last = offset + len(hits)
-        more = hits and last < page["total"] and last <= MAX_OFFSET
-        return Found(total=page["total"], hits=hits, next=str(last) if more else None)
 
     async def get_record(
         self,
@@ -221,6 +236,23 @@ class Tools:
 
     def _address(self, url: str) -> str:
         return f"{self._public_url}{url}" if url.startswith("/") else url
+
+
+def _pair(condition: str) -> tuple[str, str]:
+    name, _, value = condition.partition("=")
+    return name, value
+
+
+def _cursor(address: str) -> str:
+    given = parse_qsl(urlsplit(address).query)
+    return next(f"{name}={value}" for name, value in given if name in _PLACES)
+
+
+def _read_cursor(text: str) -> tuple[str, str]:
+    name, value = _pair(text)
+    if name not in _PLACES:
+        raise InvalidRequest("cursor must be `next` of an answer before.", field="cursor")
+    return name, value
 
 
 def unknown(what: str, name: str, known: Sequence[str]) -> NotFound:

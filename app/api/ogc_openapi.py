@@ -118,8 +118,9 @@ _LIMIT: Json = {
     "name": "limit",
     "in": "query",
     "required": False,
-    "description": "Features on a page",
-    "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+    "description": f"Features on a page; {MAX_LIMIT} at most",
+    # A larger number means the greatest page and is no error (/req/core/fc-limit-response-1).
+    "schema": {"type": "integer", "minimum": 1, "default": DEFAULT_LIMIT},
     "style": "form",
     "explode": False,
 }

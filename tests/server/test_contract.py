@@ -66,7 +66,8 @@ def test_every_door_does_what_the_document_says(scratch: RunningServer, tmp_path
             timeout=300,
         )
 
-    records = f"^/api/v1/({'|'.join(kind.collection for kind in PROFILE.types)})(/|$)"
+    about = "|".join((*(kind.collection for kind in PROFILE.types), "queries"))
+    records = f"^/api/v1/({about})(/|$)"
     with ThreadPoolExecutor(2) as halves:  # its own threads share what is not safe to share
         list(halves.map(tried, ("include", "exclude")))
 

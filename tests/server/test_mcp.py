@@ -125,11 +125,24 @@ def test_what_search_finds_can_be_read(server: RunningServer) -> None:
 
 
 def test_search_filters_and_counts(server: RunningServer) -> None:
-    dataset, *_ = call(server, "search", type="dataset", text="data partners")["hits"]
-    assert dataset["name"] == "Data partners"
-    found = call(server, "search", type="dataset", filters={"title": [dataset["name"]]})
+    (dataset,) = call(server, "search", type="dataset", text="partners", limit=1)["hits"]
+    found = call(server, "search", type="dataset", filters=[f"title={dataset['name']}"])
     assert [hit["id"] for hit in found["hits"]] == [dataset["id"]]
-    assert call(server, "search", type="dataset", text="zzyzx qwertz")["hits"] == []
+    everything = call(server, "search", facets=["type"], limit=1)
+    types = {one["name"]: one["count"] for one in call(server, "describe_schema")["types"]}
+    counted = {one["value"]: one["count"] for one in everything["facets"]["type"]}
+    assert counted == {name: count for name, count in types.items() if count}
+    assert call(server, "search", text="qqqxxx")["hits"] == []
+
+
+def test_search_understands_the_conditions_of_lists(server: RunningServer) -> None:
+    def total(*conditions: str) -> int:
+        found: int = call(server, "search", type="dataset", filters=list(conditions))["total"]
+        return found
+
+    dated = total("modified>2000-01-01")
+    assert dated == total("modified>=2000-01-01", "modified<2999-01-01") > 0
+    assert total("modified<2000-01-01") == 0
 
 
 def test_sparql_answers_every_form(server: RunningServer) -> None:
@@ -172,9 +185,11 @@ def test_nothing_is_changed_and_nobody_is_called(server: RunningServer) -> None:
     ("tool", "arguments", "words"),
     [
         ("search", {"type": "organization"}, "did you mean 'organisation'?"),
-        ("search", {"type": "organisation", "filters": {"contry": ["BE"]}}, "did you mean"),
+        ("search", {"type": "organisation", "filters": ["contry=BE"]}, "did you mean"),
+        ("search", {"type": "organisation", "filters": ["limit=1000"]}, "more than once"),
+        ("search", {"type": "organisation", "filters": ["near=1"]}, "lat,lon,km"),
         ("search", {"type": "organisation", "fields": ["lable"]}, "did you mean 'label'?"),
-        ("search", {"type": "organisation", "filter": {}}, "did you mean 'filters'?"),
+        ("search", {"type": "organisation", "filter": []}, "did you mean 'filters'?"),
         ("search", {"type": "organisation", "limit": 51}, "less than or equal to 50"),
         ("search", {"type": "organisation", "limit": 10**30}, "limit"),
         ("search", {"type": "organisation", "cursor": "-1"}, "`next` of an answer"),
@@ -182,7 +197,6 @@ def test_nothing_is_changed_and_nobody_is_called(server: RunningServer) -> None:
         ("search", {"type": "organisation", "text": "x" * 2_000}, "longer than 1000 characters"),
         ("search", {"type": "organisation", "language": "xx"}, "must be one of en"),
         ("search", {"type": ["organisation"]}, "valid string"),
-        ("search", {}, "type"),
         ("get_record", {"id": "../../etc/passwd"}, "not an absolute IRI"),
         ("get_record", {"id": "organisations/none"}, "organisation/none"),
         ("get_record", {"id": "javascript:alert(1)"}, "javascript:alert(1)"),
