@@ -55,6 +55,7 @@ class RunningServer:
     """What the interpreter is given; another one serves with parts of a test."""
 
     ready_seconds: float = 300
+    pause_seconds: float = 0.05
 
     def __init__(self, data_dir: Path, **settings: Any) -> None:
         self.data_dir = data_dir
@@ -89,7 +90,7 @@ class RunningServer:
                     return
             except httpx.TransportError:
                 pass
-            time.sleep(0.05)
+            time.sleep(self.pause_seconds)
         self.stop()
         raise AssertionError(f"not ready in time:\n{self.log.read_text()[-4000:]}")
 
