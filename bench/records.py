@@ -253,13 +253,13 @@ def _filters(file: Path, chance: random.Random) -> Iterator[dict[str, str]]:
 
 
 def _words(file: Path, chance: random.Random) -> Iterator[dict[str, str]]:
-    """Two words of a project's title."""
+    """Two longer words of a project; short ones may be stop words."""
     with sqlite3.connect(file) as database:
         rows = database.execute(
             "SELECT texts FROM projects ORDER BY random() LIMIT ?", (_QUESTIONS,)
         ).fetchall()
     for (texts,) in rows:
-        words = sorted(set(re.findall(r"[a-z]{4,}", texts)))
+        words = sorted(set(re.findall(r"[a-z]{5,}", texts)))
         if len(words) > 1:
             yield {"q": " ".join(chance.sample(words, 2))}
 
