@@ -50,7 +50,7 @@ def serve(
 ) -> None:
     """Load what is new in the seed, then serve SPARQL, JSON and pages."""
     # Other commands need no HTTP, and the framework takes longer to import than they to run.
-    from app import main  # noqa: PLC0415
+    from app import front, main  # noqa: PLC0415
 
     given = {"host": host, "port": port}
     settings = read_settings(**{name: value for name, value in given.items() if value is not None})
@@ -58,7 +58,7 @@ def serve(
         asyncio.run(_seed(settings))
         application = main.create_app(settings)
     errors.print(f"LifeTec Graph on [bold]{settings.public_url}[/bold]  (stop with Ctrl-C)")
-    main.serve(application, settings)
+    front.serve(application, settings)
 
 
 async def _seed(settings: Settings) -> None:
@@ -214,6 +214,8 @@ def reindex() -> None:
     """Build the search index anew. Works beside a running server, which then turns to it."""
     settings = read_settings()
     with reported():
+        if not settings.index:
+            raise InvalidRequest("LIFETEC_INDEX=off: there is no search index to build.")
         profile = load_profile(settings.ontology_dir, settings.shapes_dir, settings.base_iri)
         asyncio.run(_reindex(settings, profile))
 

@@ -4,37 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import json
-import socket
-import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import uvicorn
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from app.answering import Answering, query_limits
 from app.api.accounts import accounts_router, describe_accounts
 from app.api.exports import add_exports
 from app.api.exports_openapi import describe_exports, describe_ogc
 from app.api.graphs import GraphStoreApp
+from app.api.health import health_router
 from app.api.history import history_router
 from app.api.history_openapi import describe_history
+from app.api.hot_records import HotRecords
 from app.api.jobs import describe_jobs, jobs_router
-from app.api.listening import OneWriteProtocol
 from app.api.mcp import PATH as MCP_PATH
 from app.api.mcp import Document, McpApp
 from app.api.mcp_tools import Tools
-from app.api.metrics import Metrics, metrics_router
+from app.api.metrics import metrics_router
 from app.api.ogc import ogc_router
 from app.api.problems import Problems
 from app.api.queries import PATH as QUERIES_PATH
@@ -47,7 +43,6 @@ from app.api.records_openapi import describe_records
 from app.api.retirement import (
     RETIREMENTS,
     Retirement,
-    announcing,
     describe_retirements,
 )
 from app.api.sparql import SparqlApp
@@ -57,7 +52,8 @@ from app.api.update import UpdateApp
 from app.api.validate import validate_router
 from app.api.validate_openapi import describe_validate
 from app.catalog.house import House
-from app.errors import AppError, InvalidRequest, NotFound
+from app.errors import AppError
+from app.front import Front
 from app.pages import Pages, read_examples
 from app.pages.discovery import DiscoveryPages, asking
 from app.pages.queries import QueryPages
@@ -70,7 +66,6 @@ from app.reconciliation.service import Reconciliation
 from app.records.caged import CagedRunner
 from app.records.exports.source import Source
 from app.records.history import History
-from app.records.indexer import Indexer, State
 from app.records.service import Records
 from app.service import Service
 from app.settings import Settings, networks
@@ -80,57 +75,6 @@ from app.store.node import StoreNode
 
 _INDEX_SECONDS = 600.0
 """Time in which the names of all entities are read; a few million take so long."""
-
-
-class Front:
-    """The outermost application: the hot and the vital routes first, the framework for the rest.
-
-    `/health/live` touches nothing but the event loop. `hang_up` ends responses that would go on
-    for as long as a client listens. An address with the character U+0000 is refused here, for all:
-    PostgreSQL holds no such text, so nothing can have this name.
-    """
-
-    def __init__(
-        self,
-        framework: FastAPI,
-        raw: Mapping[str, ASGIApp],
-        problems: Problems,
-        metrics: Metrics,
-        hang_up: Callable[[], None],
-        *,
-        retirements: Sequence[Retirement] = (),
-    ) -> None:
-        self._retirements = tuple(retirements)
-        self.framework = framework
-        self._metrics = metrics
-        self._raw: dict[str, ASGIApp] = {**raw, "/health/live": _ALIVE}
-        self._problems = problems
-        self.hang_up = hang_up
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request to whom it is for."""
-        app: ASGIApp = self.framework
-        if scope["type"] == "http":
-            path: str = scope["path"]
-            if path.startswith("/graphs/"):  # the addresses of graphs, with the store's own
-                path = "/graphs"
-            app = self._raw.get(path, app)
-            if self._retirements:
-                send = announcing(self._retirements, scope["path"], send)
-            if error := _unnameable(scope):
-                app = self._problems.response(Request(scope), error)
-        await app(scope, receive, self._metrics.counting(scope, send))
-
-
-def _unnameable(scope: Scope) -> AppError | None:
-    if "\0" in scope["path"]:
-        return NotFound("There is nothing at this address.")
-    if b"%00" in scope["query_string"]:
-        return InvalidRequest("Leave the character %00 out of the parameters.")
-    return None
-
-
-_ALIVE = JSONResponse({"status": "live"}, headers={"cache-control": "no-store"})
 
 
 def create_app(
@@ -150,8 +94,8 @@ def create_app(
     record_limits = replace(limits, slice_seconds=limits.seconds)
     runner = CagedRunner(service.pool, record_limits, lambda: service.checkpoint().generation)
     context_url = f"{settings.public_url}/context.jsonld"
-    indexer = service.index_records(profile)
-    records = Records(runner, profile, context_url, indexer.index)
+    indexer = service.index_records(profile) if settings.index else None
+    records = Records(runner, profile, context_url, indexer.index if indexer else None)
     history = History(runner, service.log, profile, context_url)
     examples = read_examples(sorted(settings.seed_dir.glob("queries.ttl")))
     pages = Pages(records, history, profile, settings, examples=examples)
@@ -201,7 +145,14 @@ def create_app(
             "WWW-Authenticate",
         ],
     )
-    _add_health(framework, service, indexer)
+    framework.include_router(
+        health_router(
+            service.pool,
+            service.log.head,
+            mirror=service.mirror,
+            index=(lambda: indexer.state) if indexer else None,
+        )
+    )
     framework.include_router(
         metrics_router(answering.metrics, lambda: service.checkpoint().generation, service.log.head)
     )
@@ -297,8 +248,15 @@ def create_app(
         "/sparql/update": update,
         "/graphs": graphs,
     }
+    hot = HotRecords(records, readings, profile, framework)
     return Front(
-        framework, raw, problems, answering.metrics, service.jobs.hang_up, retirements=retirements
+        framework,
+        raw,
+        problems,
+        answering.metrics,
+        service.jobs.hang_up,
+        below={f"/api/v1/{kind.collection}/": hot for kind in profile.types},
+        retirements=retirements,
     )
 
 
@@ -356,47 +314,6 @@ def _turtle(document: ReferenceDocument) -> str:
     return document.serialised(media.TURTLE).decode()
 
 
-def serve(application: Front, settings: Settings) -> None:
-    """Serve until a signal ends it; responses under way have five seconds."""
-    server = _Server(
-        uvicorn.Config(
-            application,
-            host=settings.host,
-            port=settings.port,
-            http=OneWriteProtocol,
-            ws="none",
-            log_level="warning",
-            access_log=False,  # else its line is made for each request, and thrown away
-            server_header=False,
-            timeout_graceful_shutdown=5,
-            proxy_headers=False,  # whom to believe is a setting of our own
-        ),
-        application.hang_up,
-    )
-    with contextlib.suppress(KeyboardInterrupt):
-        server.run()
-    if not server.started:
-        sys.exit(1)
-
-
-class _Server(uvicorn.Server):
-    """Hangs up before it waits for open responses, some of which would not end by themselves."""
-
-    def __init__(self, config: uvicorn.Config, hang_up: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._hang_up = hang_up
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start the application, and listen."""
-        await super().startup(sockets)
-        gc.freeze()  # what lives as long as the process need not be looked through again
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End all responses, then the application."""
-        self._hang_up()
-        await super().shutdown(sockets)
-
-
 def _lifespan(service: Service, answering: Answering, mcp: McpApp) -> Any:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -419,50 +336,6 @@ def _add_problems(framework: FastAPI, problems: Problems) -> None:
     framework.add_exception_handler(RequestValidationError, problems.on_validation)
     framework.add_exception_handler(HTTPException, problems.on_http)
     framework.add_exception_handler(Exception, problems.on_unexpected)
-
-
-def _add_health(framework: FastAPI, service: Service, indexer: Indexer) -> None:
-    async def ready() -> Response:
-        """Whether the newest published state is served: 200 with its generation."""
-        generation = service.checkpoint().generation
-        head = await asyncio.to_thread(service.log.head)
-        facts: dict[str, Any] = {
-            "status": "ready" if generation >= head else "behind",
-            "generation": generation,
-            "published": head,
-            "workers": service.pool.processes,
-            "network_refused_to_workers": service.pool.network_refused,
-        }
-        if mirror := service.mirror:
-            behind = mirror.fault or mirror.generation < head
-            facts["store"] = {
-                "status": "away" if mirror.fault else "behind" if behind else "ready",
-                "generation": mirror.generation,
-            }
-            if behind:
-                facts["status"] = "behind"
-        facts["index"] = _index_facts(indexer.state, head)
-        if facts["index"]["status"] != "ready":
-            facts["status"] = "behind"
-        return JSONResponse(
-            facts,
-            status_code=200 if facts["status"] == "ready" else 503,
-            headers={"cache-control": "no-store"},
-        )
-
-    framework.add_api_route("/health/ready", ready, methods=["GET"], tags=["operation"])
-
-
-def _index_facts(state: State, head: int) -> dict[str, Any]:
-    ready = state.usable and state.generation >= head
-    facts: dict[str, Any] = {
-        "status": "ready" if ready else "behind" if state.usable else "building",
-        "generation": state.generation,
-        "entities": state.entities,
-    }
-    if state.built:
-        facts["building"] = {"written": state.built[0], "of": state.built[1]}
-    return facts
 
 
 def _add_openapi(

@@ -72,6 +72,11 @@ class Settings(BaseSettings):
     store_wait_seconds: float = Field(
         10.0, ge=0, description="How long a publication waits for it to follow, seconds"
     )
+    index: bool = Field(
+        True,
+        description="Keep a search index; without one there are records, lists and filters, but no "
+        "search, sorting, places and exports",
+    )
     index_wait_seconds: float = Field(
         10.0, ge=0, description="How long a publication waits for the search index, seconds"
     )

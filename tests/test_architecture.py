@@ -15,8 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 FRAMEWORKS = {"fastapi", "starlette", "uvicorn", "httptools"}
 COMMANDS = {"app.cli", "app.cli_accounts", "app.cli_submit"}
 FRONTS = {
-    "app.api", "app.pages", "app.main", "app.answering", "app.console", "app.remote", "app.egress",
-    *COMMANDS, "app.__main__"
+    "app.api", "app.pages", "app.main", "app.front", "app.answering", "app.console", "app.remote",
+    "app.egress", *COMMANDS, "app.__main__"
 }  # fmt: skip
 PUT_TOGETHER = "app.service"
 GROUND = {"app.errors", "app.failpoints", "app.rdf"}

@@ -154,9 +154,13 @@ class Records:
 
     async def get_json(self, iri: str, *, lang: str = "en") -> bytes:
         """The record as JSON bytes."""
-        if (index := self._current) and (found := index.get(iri, lang)) is not None:
-            return found
-        return await self._run("get", iri=iri, lang=lang)
+        found = self.at_hand(iri, lang=lang)
+        return await self._run("get", iri=iri, lang=lang) if found is None else found
+
+    def at_hand(self, iri: str, *, lang: str) -> bytes | None:
+        """The record of an entity, if the index has it as it is now; takes no time."""
+        index = self._current
+        return index.get(iri, lang) if index else None
 
     async def document(self, iri: str, media_type: str) -> bytes:
         """RDF of the thing, its parts and the labels of what it refers to."""

@@ -48,6 +48,10 @@ def free_port() -> int:
         return port
 
 
+def _indexed(facts: dict[str, Any]) -> bool:
+    return "index" not in facts or facts["index"]["status"] == "ready"
+
+
 class RunningServer:
     """`lifetec serve` in a process of its own; `with` waits until it is ready."""
 
@@ -72,7 +76,7 @@ class RunningServer:
         return self._process.pid
 
     def start(self) -> None:
-        """Start, and wait until the newest published state is served."""
+        """Start, and wait until the newest published state is served, and indexed."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, *self.program],
@@ -86,7 +90,8 @@ class RunningServer:
             if self._process.poll() is not None:
                 raise AssertionError(f"the server ended:\n{self.log.read_text()[-4000:]}")
             try:
-                if httpx.get(f"{self.url}/health/ready", timeout=2).status_code == 200:
+                reply = httpx.get(f"{self.url}/health/ready", timeout=2)
+                if reply.status_code == 200 and _indexed(reply.json()):
                     return
             except httpx.TransportError:
                 pass

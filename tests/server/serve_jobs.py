@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from app import main
+from app import front, main
 from app.console import read_settings
 from app.errors import Invalid
 from app.jobs import Jobs, Progress
@@ -55,10 +55,10 @@ def serve() -> None:
     settings = read_settings()
     service = Service(settings, serving=True)
     works = Works(service.jobs, settings.data_dir)
-    front = main.create_app(settings, service)
+    application = main.create_app(settings, service)
     submit = Route("/test/jobs/{id}", works.submit, methods=["POST"])
-    front.framework.router.routes.insert(0, submit)
-    main.serve(front, settings)
+    application.framework.router.routes.insert(0, submit)
+    front.serve(application, settings)
 
 
 if __name__ == "__main__":

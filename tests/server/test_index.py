@@ -116,7 +116,7 @@ def test_who_heard_that_it_is_published_finds_it(
     with RunningServer(var, **settings) as server:
         before = server.get("/health/ready").json()["index"]
         _loaded(var, tmp_path / "b.ttl", 25, "Second", settings)
-        while (after := server.get("/health/ready").json())["status"] != "ready":
+        while (after := server.get("/health/ready").json())["index"]["status"] != "ready":
             pass
         assert after["index"]["generation"] == before["generation"] + 1
         assert after["index"]["entities"] > before["entities"]
