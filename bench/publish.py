@@ -8,7 +8,8 @@ them into a dataset of its own, again unchanged, and again with ten names change
 between the servers. What the stages took comes from the submission's job; "rest" is HTTP, the
 register and the job itself.
 
-Both data directories are built once, in build/bench; the measured ones are copies.
+Both data directories are built once, in build/bench; the measured ones are copies. They are without
+a search index; what that takes, `bench.records` measures.
 """
 
 from __future__ import annotations
@@ -120,7 +121,7 @@ def built(triples: int) -> Path:
     else:
         unnamed.parent.mkdir(parents=True, exist_ok=True)
         print("loading the seed", flush=True)
-        with RunningServer(unnamed):
+        with RunningServer(unnamed, index="off"):
             pass
     return unnamed.rename(folder)
 
@@ -178,7 +179,8 @@ def _started(name: str, triples: int, folder: Path, stack: ExitStack) -> Measure
     accounts.add_partner("demo", names={"en": "Demo"}, contact="office@example.org")
     accounts.change_partner("demo", trusted=True)
     key = accounts.issue_key(Role.PARTNER, partner="demo").text
-    server = stack.enter_context(RunningServer(var, submission_wait_seconds=900))
+    settings = {"submission_wait_seconds": 900, "index": "off"}
+    server = stack.enter_context(RunningServer(var, **settings))
     return Measured(name, server, accounts, key)
 
 

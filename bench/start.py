@@ -2,7 +2,8 @@
 
     python -m bench.start
 
-Prints seconds from the start of the process to the first 200 of /health/ready.
+Prints seconds from the start of the process to the first 200 of /health/ready that says that the
+search index is ready, too.
 """
 
 from __future__ import annotations
