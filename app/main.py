@@ -73,7 +73,7 @@ from app.sparql.named import NamedQuery
 from app.store.embedded import reserved_graph
 from app.store.node import StoreNode
 
-_INDEX_SECONDS = 600.0
+_NAMES_SECONDS = 600.0
 """Time in which the names of all entities are read; a few million take so long."""
 
 
@@ -205,7 +205,7 @@ def create_app(
     add_exports(framework.router, exports, readings, profile, settings=settings, limits=rate_limits)
     framework.include_router(ogc_router(records, readings, profile, settings))
     framework.include_router(records_router(records, history, profile, settings))
-    whole = replace(limits, seconds=_INDEX_SECONDS, slice_seconds=_INDEX_SECONDS)
+    whole = replace(limits, seconds=_NAMES_SECONDS, lane="index")
     names = FollowingIndex(
         CagedRunner(service.pool, whole, lambda: service.checkpoint().generation),
         service.log,

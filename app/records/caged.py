@@ -1,4 +1,4 @@
-"""The runner that the server uses: every job of records in a light place of the pool."""
+"""The runner that the server uses: jobs of the rooms in the pool, within limits of theirs."""
 
 from __future__ import annotations
 
