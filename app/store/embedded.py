@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import shutil
 from collections.abc import Iterable, Iterator
@@ -18,6 +19,9 @@ from app.sandbox.pool import Checkpoint
 _TRANSACTION_QUADS = 20_000
 """Up to here a commit is one transaction; larger ones are loaded in bulk, then marked."""
 _KEPT = 2
+_MANY_QUADS = 50_000
+_QUAD_BYTES = 300
+"""What a quad takes on disk, about: nine indexes, and its share of the terms."""
 
 
 def reserved_graph(base_iri: str) -> NamedNode:
@@ -117,7 +121,26 @@ class DiskStore(_OxigraphStore):
     def __init__(self, folder: Path, base_iri: str) -> None:
         """Raises OSError when another process holds the store."""
         folder.mkdir(parents=True, exist_ok=True)
-        super().__init__(Store(str(folder / "live")), folder / "checkpoints", base_iri)
+        self._live = folder / "live"
+        self._unsorted = 0
+        super().__init__(Store(str(self._live)), folder / "checkpoints", base_iri)
+
+    def apply(self, commit: Commit) -> None:
+        """See `GraphStore.apply`."""
+        super().apply(commit)
+        self._unsorted += commit.added_count + commit.removed_count
+
+    def checkpoint(self) -> Checkpoint:
+        """See `EmbeddedStore.checkpoint`. After much has changed, the files are merged first.
+
+        Commits lie beside each other as they came, and a query looks through all of them: on six
+        million quads that came in thirteen commits it takes two to three times as long. Merging
+        takes less time than applying did.
+        """
+        if self._unsorted > _MANY_QUADS and self._unsorted * _QUAD_BYTES > _size(self._live) // 10:
+            self._store.optimize()
+            self._unsorted = 0
+        return super().checkpoint()
 
     def _copy_to(self, folder: Path) -> None:
         self._store.backup(str(folder))  # hard links: it takes milliseconds at any size
@@ -151,6 +174,14 @@ class MemoryStore(_OxigraphStore):
     def close(self) -> None:
         """See `GraphStore.close`."""
         self._lock.close()
+
+
+def _size(folder: Path) -> int:
+    total = 0
+    for file in folder.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # merged meanwhile
+            total += file.stat().st_size
+    return total
 
 
 def _ground(n_quads: bytes) -> bool:

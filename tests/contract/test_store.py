@@ -471,6 +471,19 @@ sys.stdin.read()
 """
 
 
+def test_what_came_in_many_commits_is_merged_for_readers(tmp_path: Path, writer: Writer) -> None:
+    """A query looks through every file, and loads leave several for each index."""
+    store = DiskStore(tmp_path / "store", BASE)
+    each = embedded._TRANSACTION_QUADS + 1
+    for part in range(10):
+        store.apply(writer.commit(quad(n) for n in range(part * each, (part + 1) * each)))
+    before = len(list((tmp_path / "store" / "live").glob("*.sst")))
+    checkpoint = Path(store.checkpoint().path or "")
+    assert len(list(checkpoint.glob("*.sst"))) < before / 2
+    assert len(Store.read_only(str(checkpoint))) == 10 * each + 1
+    store.close()
+
+
 @pytest.mark.parametrize("kind", [DiskStore, MemoryStore])
 def test_a_store_has_one_holder(kind: type[DiskStore | MemoryStore], tmp_path: Path) -> None:
     command = [sys.executable, "-c", HOLD, str(tmp_path), kind.__name__]
