@@ -48,6 +48,12 @@ class ListRequest:
         path = "/api/v1" + self.address(self.filters, self.offset)
         return with_parameters(path, [("lang", self._lang)] if self._lang else [])
 
+    def file_address(self, suffix: str) -> str:
+        """The address of the whole list as a file."""
+        path, mark, query = self.address(self.filters, 0).partition("?")
+        parameters = [("lang", self._lang)] if self._lang else []
+        return with_parameters(f"/api/v1{path}.{suffix}{mark}{query}", parameters)
+
     def without(self, field: str, value: str) -> str:
         """The address of the same list with one filter less."""
         kept = {k: [v for v in vs if (k, v) != (field, value)] for k, vs in self.filters.items()}

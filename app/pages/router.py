@@ -254,6 +254,7 @@ class Pages:
             else None,
             "next": asked.address(asked.filters, last) if last < total else None,
             "json_href": asked.api_address(),
+            "files": [(name.upper(), asked.file_address(name)) for name in ("csv", "xlsx")],
             "canonical": f"{self._site.public_url}/{kind.collection}",
         }
 

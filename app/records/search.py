@@ -18,6 +18,7 @@ from typing import Any, Literal, cast
 from app.errors import InvalidRequest
 from app.profile import EntityType, Profile
 from app.records.listing import Filterable, filterable
+from app.records.projection import ALWAYS
 from app.records.schema import is_date, is_number
 from app.records.values import number, period
 
@@ -130,7 +131,7 @@ class Vocabulary:
         self.facets = (*facets, "type") if len(kinds) > 1 else tuple(facets)
         self.sorts = (*_SORTS, *(name for name in self.filters if self.is_ordered(name)))
         shown = {f.name: f for kind in kinds for f in kind.fields}
-        self.fields = frozenset({*shown, *self.filters})
+        self.fields = frozenset({*shown, *self.filters, *ALWAYS})
         self.references = frozenset(name for name, f in shown.items() if f.kind == "reference")
         self.parameters = (*PARAMETERS, "type") if len(kinds) > 1 else PARAMETERS
 

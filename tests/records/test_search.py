@@ -68,6 +68,7 @@ def read(query: str, *, everything: bool = False) -> Search:
         ("facets=false", {"facets": None}),
         ("facets=country,region", {"facets": ("country", "region")}),
         ("fields=label,site.address.city", {"fields": ("label", "site.address.city")}),
+        ("fields=name,country", {"fields": ("name", "country")}),
         ("fields=label&fields=country", {"fields": ("label", "country")}),
         ("include=projects", {"include": ("projects",)}),
         ("lang=nl&limit=0&offset=7", {"lang": "nl", "limit": 0, "offset": 7}),
