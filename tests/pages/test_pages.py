@@ -135,6 +135,14 @@ async def test_list_ignores_parameters_that_are_no_field(page: Any) -> None:
     assert "2 found" in (await page("/organisations?utm_source=x")).text
 
 
+async def test_list_is_offered_as_files_with_its_filters(page: Any) -> None:
+    found = await page("/organisations?q=university&city=Eindhoven&lang=de")
+    assert "/api/v1/organisations.csv?q=university&city=Eindhoven&lang=de" in found.links
+    assert "/api/v1/organisations.xlsx?q=university&city=Eindhoven&lang=de" in found.links
+    assert "Die besten zuerst" in found.text
+    assert "Nach Namen sortiert" in (await page("/organisations?lang=de")).text
+
+
 async def test_list_leads_programs_to_the_api(client: httpx.AsyncClient) -> None:
     asked = "/organisations?q=a&utm_source=x&city=Eindhoven&lang=de"
     reply = await client.get(asked, headers={"Accept": "application/json"})
