@@ -58,10 +58,13 @@ data: $(BIN)/.development ## Rebuild ontology lists and seed from the source fil
 docs: $(BIN)/.development ## Write the generated parts of the documentation
 	$(BIN)/python docs/generate.py
 
-bench: $(BIN)/.development ## Measure a start, publishing, and queries beside other servers; the first time builds large stores
+bench: $(BIN)/.development ## Measure starts, publishing, search, names, lists and queries beside other systems; the first time builds large stores
 	$(BIN)/python -m bench.start
 	$(BIN)/python -m bench.publish
 	$(BIN)/python -m bench.sparql
+	$(BIN)/python -m bench.search
+	$(BIN)/python -m bench.reconciliation --data $(SHARED)/data
+	$(BIN)/python -m bench.records
 
 conformance: $(BIN)/.development ## Run the suites of the W3C from W3C=, a checkout of w3c/rdf-tests, and SHACL=, one of w3c/data-shapes
 	@test -n "$(W3C)$(SHACL)" || { echo 'Name a folder: make conformance W3C=DIR SHACL=DIR (either may be left out)'; exit 2; }
