@@ -23,14 +23,13 @@ from app.api.mcp_answers import (
     TypeDescription,
 )
 from app.api.queries import Queries, described
-from app.api.readings import read_language
 from app.api.records import describe_types
 from app.errors import InvalidRequest, NotFound, PayloadTooLarge
 from app.profile import EntityType, Profile
 from app.rdf import media
 from app.rdf.terms import PREFIXES
 from app.records.listing import filterable
-from app.records.search import nearest, read_search
+from app.records.search import nearest, read_language, read_search
 from app.records.service import Records
 from app.sparql.endpoint import Endpoint
 from app.sparql.guard import Client

@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.errors import InvalidRequest, NotAcceptable
+from app.errors import NotAcceptable
 from app.profile import Profile
 from app.rdf import media
-from app.records.search import nearest
+from app.records.search import read_language
 
 _OFFERED = (media.JSON, media.JSON_LD)
 _VARY = "Accept, Accept-Language"
@@ -102,14 +102,3 @@ def unchanged(request: Request, etag: str) -> bool:
     header = request.headers.get("if-none-match", "")
     bare = etag.removeprefix("W/")
     return any(tag.strip().removeprefix("W/") == bare for tag in header.split(","))
-
-
-def read_language(lang: str | None, languages: Sequence[str]) -> str | None:
-    """A language that is spoken here, or None if none is asked for; raises InvalidRequest."""
-    if lang is not None and lang not in languages:
-        raise InvalidRequest(
-            f"lang must be one of {', '.join(languages)}.",
-            field="lang",
-            nearest=nearest(lang[:2], languages),
-        )
-    return lang

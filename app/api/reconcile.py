@@ -18,7 +18,7 @@ from starlette.responses import HTMLResponse, Response
 
 from app.api.clients import Clients
 from app.api.parameters import read_number
-from app.api.readings import preferred_language, read_language
+from app.api.readings import preferred_language
 from app.errors import AppError, InvalidRequest, NotFound, PayloadTooLarge, UnsupportedMediaType
 from app.rdf import media
 from app.reconciliation import answers, preview
@@ -31,6 +31,7 @@ from app.reconciliation.protocol import (
     read_json,
 )
 from app.reconciliation.service import Reconciliation
+from app.records.search import read_language
 from app.sparql.guard import Guard
 
 ADDRESS = "/reconcile"

@@ -18,6 +18,7 @@ Row = Mapping[str, str]
 """A row by column name; a missing cell is an empty string."""
 
 _FIELD_LIMIT = 10_000_000
+_VISIT = re.compile(r"/~[a-z]/")
 
 # Damage: the replacement character; a question mark inside or at the start of a word (never the
 # end of a question); UTF-8 that was read as Latin-1, Windows-1252 or Mac Roman.
@@ -92,7 +93,8 @@ def web_address(value: str) -> str | None:
     """An absolute http(s) address in the form of a URI, or None when it cannot be one.
 
     A missing scheme is http. Letters outside ASCII are percent-encoded in the path; in the name
-    of the host they are refused, since there they are more often damage than intent.
+    of the host they are refused, since there they are more often damage than intent. What a content
+    management system notes of a visit, as in `/cms/~a/…`, is left out: the host stands for it.
     """
     address = text(value)
     if not address or " " in address:
@@ -109,6 +111,8 @@ def web_address(value: str) -> str | None:
         r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}(?::\d+)?", host
     ):
         return None
+    if _VISIT.search(path):
+        path, query, fragment = "/", "", ""
     keep = "/%:@!$&'()*+,;=~-._"
     return urlunsplit(
         (

@@ -55,6 +55,11 @@ class RecordSource(Protocol):
         """The number of the commit that an answer would show."""
         ...
 
+    @property
+    def searchable(self) -> bool:
+        """Whether there is, or will be, a search index."""
+        ...
+
     async def page(
         self,
         type_name: str,
@@ -104,6 +109,7 @@ class Pages:
         source_url: str | None = None,
     ) -> None:
         self._records = records
+        self._files = ("csv", "xlsx") if records.searchable else ()
         self._profile = profile
         self.site = self._site = Site(
             profile, public_url=settings.public_url, source_url=source_url
@@ -254,7 +260,7 @@ class Pages:
             else None,
             "next": asked.address(asked.filters, last) if last < total else None,
             "json_href": asked.api_address(),
-            "files": [(name.upper(), asked.file_address(name)) for name in ("csv", "xlsx")],
+            "files": [(name.upper(), asked.file_address(name)) for name in self._files],
             "canonical": f"{self._site.public_url}/{kind.collection}",
         }
 

@@ -4,29 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import Iterable
 
 from app.log import Log
 from app.profile import Profile
 from app.reconciliation.names import NameIndex, read_facts
+from app.records.service import Runner
 
 log = logging.getLogger(__name__)
 
 _MOST_STATEMENTS = 20_000
 _MOST_ENTITIES = 2_000
 _PATIENCE_SECONDS = 2.0
-
-
-class Runner(Protocol):
-    """Runs a job `room.name` in the cage; its AppErrors arrive as themselves."""
-
-    @property
-    def generation(self) -> int:
-        """The generation that a job started now would see."""
-
-    async def run(self, job: str, args: Mapping[str, Any], body: bytes = b"") -> bytes:
-        """The job's whole answer."""
 
 
 class FollowingIndex:

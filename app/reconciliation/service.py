@@ -10,13 +10,14 @@ from typing import Any
 
 from app.errors import NotFound
 from app.profile import EntityType, Profile
-from app.reconciliation.following import FollowingIndex, Runner
+from app.reconciliation.following import FollowingIndex
 from app.reconciliation.matching import MOST_COMPARED, Candidate, candidates, ranked
 from app.reconciliation.names import Facts, NameIndex
 from app.reconciliation.protocol import Condition, Extension, MatchQuery, Vocabulary
 from app.reconciliation.scoring import EXACT, Feature, Scored, decided, property_likeness
 from app.reconciliation.sources import sources
 from app.reconciliation.spelling import fold, identifier_keys
+from app.records.service import Runner
 
 _FULFILLED = 0.9
 _HOLDERS = 50

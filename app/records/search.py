@@ -189,7 +189,7 @@ def read_search(
         facets=_facets(listed.get("facets"), known),
         fields=_names("fields", listed.get("fields"), known, known.fields),
         include=_names("include", listed.get("include"), known, known.references) or (),
-        lang=_language(single.get("lang"), languages),
+        lang=read_language(single.get("lang"), languages),
     )
 
 
@@ -431,7 +431,8 @@ def _whole(name: str, text: str | None, default: int, most: int) -> int:
     return int(text)
 
 
-def _language(lang: str | None, languages: Sequence[str]) -> str | None:
+def read_language(lang: str | None, languages: Sequence[str]) -> str | None:
+    """A language that is spoken here, or None if none is asked for; raises InvalidRequest."""
     if lang is not None and lang not in languages:
         raise InvalidRequest(
             f"lang must be one of {', '.join(languages)}.",

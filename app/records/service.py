@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -127,25 +127,24 @@ class Records:
             return await self._caged_page(search, address)
         return await asyncio.to_thread(self._found_page, finder, search, address)
 
-    def scan(self, search: Search) -> Iterator[bytes]:
-        """All records that match, by name, as of one moment; raises NotReady. For a thread."""
-        if self._finder is None or not self._finder.index.usable:
-            raise _NOT_READY
-        return self._finder.scan(search)
+    @property
+    def searchable(self) -> bool:
+        """Whether there is, or will be, an index."""
+        return self._finder is not None
 
     def finder(self) -> Finder:
         """Who searches the index, which may show an older generation; raises NotReady."""
-        if self._finder is None or not self._finder.index.usable:
-            raise _NOT_READY
+        if self._finder is None:
+            raise NotReady("This service keeps no search index: ask for lists, filters or SPARQL.")
+        if not self._finder.index.usable:
+            raise NotReady("The search index is being built; ask again in a moment.")
         return self._finder
 
     async def suggest(
         self, q: str, types: Sequence[str], *, lang: str, limit: int
     ) -> list[dict[str, Any]]:
         """What may be meant while somebody types; raises NotReady."""
-        if self._finder is None or not self._finder.index.usable:
-            raise _NOT_READY
-        return await asyncio.to_thread(self._finder.suggest, q, types, lang, limit)
+        return await asyncio.to_thread(self.finder().suggest, q, types, lang, limit)
 
     async def get(self, iri: str, *, lang: str = "en") -> dict[str, Any]:
         """The record of a thing of any type or none; raises NotFound or Gone."""
@@ -207,9 +206,8 @@ class Records:
             return self._finder, self._runner.generation
         if self._is_plain(search):
             return None, self._runner.generation
-        if self._finder is None or not self._finder.index.usable:
-            raise _NOT_READY
-        return self._finder, self._finder.index.generation
+        finder = self.finder()
+        return finder, finder.index.generation
 
     def _is_plain(self, search: Search) -> bool:
         """Whether the cage can answer: filters and words, by name, passing over a number."""
@@ -280,9 +278,6 @@ class Records:
         for name in filters:
             if name not in known.filters:
                 raise known.unknown(name, known.filters, "field or parameter")
-
-
-_NOT_READY = NotReady("The search index is being built; ask again in a moment.")
 
 
 def _with(address: str, name: str, value: object) -> str:

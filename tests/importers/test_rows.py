@@ -71,6 +71,8 @@ def test_sound_text_is_not_called_damaged(text: str) -> None:
         ),
         ("http://www.boehringer\u2010ingelheim.com", None),
         ("info@example.org", None),
+        ("http://www.example.org/cms/~a/lang/1/", "http://www.example.org/"),
+        ("http://www.example.org/~institute/", "http://www.example.org/~institute/"),
         ("n/a", None),
         ("ftp://example.org", None),
         ("javascript:alert(1)", None),

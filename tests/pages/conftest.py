@@ -20,6 +20,7 @@ from app.pages.queries import QueryPages
 from app.profile import load_profile
 from app.rdf.media import HTML, JSON, negotiate
 from app.records.history import HistoryPage
+from app.records.index import SearchIndex
 from app.records.service import Records
 from app.settings import Settings
 from app.sparql.named import KINDS, NamedQuery, Parameter
@@ -113,9 +114,12 @@ async def named() -> tuple[int, dict[str, NamedQuery]]:
     return 7, {NAMED.name: NAMED}
 
 
-def make_app(store: ox.Store, settings: Settings) -> FastAPI:
+def make_app(store: ox.Store, settings: Settings, index_in: Path | None = None) -> FastAPI:
+    """The pages. In a folder there is an index, which nobody builds, so the cage answers."""
     profile = load_profile(settings.ontology_dir, settings.shapes_dir, settings.base_iri)
-    records = Records(InProcess(store), profile, f"{settings.public_url}/context.jsonld")
+    context = f"{settings.public_url}/context.jsonld"
+    index = SearchIndex(index_in, profile) if index_in else None
+    records = Records(InProcess(store), profile, context, index)
     source = "https://example.org/source"
     pages = Pages(records, OneChange(records), profile, settings, source_url=source)
     app = FastAPI(openapi_url=None)
@@ -156,9 +160,9 @@ def make_store() -> ox.Store:
 
 
 @pytest.fixture(scope="session")
-def app() -> FastAPI:
+def app(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
     folders: dict[str, Any] = {"ontology_dir": HERE / "ontology", "shapes_dir": HERE / "shapes"}
-    return make_app(make_store(), Settings(**folders))
+    return make_app(make_store(), Settings(**folders), tmp_path_factory.mktemp("index"))
 
 
 @pytest.fixture
