@@ -77,13 +77,12 @@ class Orders:
     def _by_name(
         self, query: Query, after: str | None, wanted: int, offset: int = 0, *, down: bool = False
     ) -> list[Place]:
-        order, searcher = f"o_{self._moment.lang}", self._moment.searcher
-        trees = self._moment.trees
+        order, begin = f"o_{self._moment.lang}", f"p_{self._moment.lang}"
+        trees, searcher = self._moment.trees, self._moment.searcher
         way = Order.Desc if down else Order.Asc
         if after is not None:
             query = every([query, trees.later(order, after, down=down)])
         if offset > _FAR:
-            begin = f"p_{self._moment.lang}"
             hits = searcher.search(
                 query, 1, count=False, order_by_field=begin, offset=offset, order=way
             ).hits
@@ -92,6 +91,12 @@ class Orders:
             rest = every([query, trees.from_start(begin, hits[0][0], down=down)])
             offset -= self._moment.count(query) - self._moment.count(rest)
             query = rest
+        # To compare texts is dear: only those are that begin no later than the last of the page.
+        last = searcher.search(
+            query, 1, count=False, order_by_field=begin, offset=offset + wanted - 1, order=way
+        ).hits
+        if last:
+            query = every([query, trees.from_start(begin, last[0][0], down=not down)])
         hits = searcher.search(
             query, wanted, count=False, order_by_field=order, offset=offset, order=way
         ).hits
