@@ -1,9 +1,12 @@
-"""The server's end of the pipe to a worker."""
+"""The server's end of the pipe to a worker: what it is asked, and its answers, in that order."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
+from collections.abc import Callable
+from itertools import islice
 from typing import cast
 
 from app.sandbox import wire
@@ -12,78 +15,66 @@ _AHEAD_BYTES = 1 << 20
 """Frames that are kept here before the worker has to wait."""
 
 
-class Pipe(asyncio.Protocol):
-    """Frames from a worker; `read` may be cancelled at any moment without losing one."""
+class NotBegun(Exception):
+    """The worker will not do this job; another one has to."""
 
-    def __init__(self) -> None:
-        self._transport: asyncio.Transport | None = None
-        self._buffer = bytearray()
+
+class Answer:
+    """What a worker says to one job; `read` may be cancelled at any moment without losing a frame.
+
+    `begun` is when it turned to this job, in the loop's time, and infinite before; `worked` is what
+    `clock` said then. `unwanted` is one that nobody will read.
+    """
+
+    def __init__(self, pipe: Pipe, number: int, generation: int) -> None:
+        self.number = number
+        self.generation = generation
+        self.begun = math.inf
+        self.worked = 0.0
+        self.unwanted = False
+        self._pipe = pipe
         self._frames: deque[tuple[int, bytes]] = deque()
-        self._held = 0
-        self._closed = False
-        self._paused = False
+        self._error: type[Exception] | None = None
         self._waiter: asyncio.Future[None] | None = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """See `asyncio.Protocol`."""
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one by shape only
+    def add(self, kind: int, payload: bytes) -> int:
+        """Take a frame; how many bytes wait to be read therefore."""
+        if self.unwanted:
+            return 0
+        self._frames.append((kind, payload))
+        return len(payload)
 
-    def data_received(self, data: bytes) -> None:
-        """Cut what came into frames; past what is kept here, the worker has to wait."""
-        self._buffer += data
-        at = 0
-        while len(self._buffer) - at >= wire.HEAD.size:
-            kind, size = wire.HEAD.unpack_from(self._buffer, at)
-            end = at + wire.HEAD.size + size
-            if len(self._buffer) < end:
-                break
-            self._frames.append((kind, bytes(self._buffer[at + wire.HEAD.size : end])))
-            self._held += size
-            at = end
-        del self._buffer[:at]
-        if self._held > _AHEAD_BYTES and self._transport:
-            self._paused = True
-            self._transport.pause_reading()
-        self._wake()
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 -- the protocol's
-        """See `asyncio.Protocol`."""
-        self._closed = True
-        self._wake()
-
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Have who waits in `read` look again."""
         if self._waiter and not self._waiter.done():
             self._waiter.set_result(None)
-
-    def write(self, data: bytes) -> None:
-        """Send to the worker; the transport buffers."""
-        if self._transport:
-            self._transport.write(data)
-
-    def close(self) -> None:
-        """Drop the connection and what has not been sent."""
-        if self._transport:
-            self._transport.abort()
-
-    @property
-    def closed(self) -> bool:
-        """Whether the worker's end is gone."""
-        return self._closed
 
     def interrupt(self) -> None:
         """Have who waits in `read` give up."""
         if self._waiter and not self._waiter.done():
             self._waiter.set_exception(TimeoutError())
 
+    def end(self, error: type[Exception]) -> None:
+        """Nothing more will come: `read` raises this after the last frame."""
+        self._error = error
+        self.wake()
+
+    def drop(self) -> int:
+        """Nobody will read it; how many bytes no longer wait therefore."""
+        self.unwanted = True
+        dropped = sum(len(payload) for _, payload in self._frames)
+        self._frames.clear()
+        return dropped
+
     async def read(self, until: float) -> tuple[int, bytes]:
-        """The next frame; raises EOFError when the worker has ended.
+        """The next frame; raises EOFError when the worker has ended, and NotBegun.
 
         Raises TimeoutError when nothing has come by `until` in the loop's time, or `interrupt` is
         called.
         """
         while not self._frames:
-            if self._closed:
-                raise EOFError
+            if self._error:
+                raise self._error
             loop = asyncio.get_running_loop()
             self._waiter = loop.create_future()
             # Not asyncio.timeout: it would be most of what a lookup costs here.
@@ -93,8 +84,102 @@ class Pipe(asyncio.Protocol):
             finally:
                 timer.cancel()
         kind, payload = self._frames.popleft()
-        self._held -= len(payload)
-        if not self._frames and self._paused and self._transport and not self._closed:
+        self._pipe.release(len(payload))
+        return kind, payload
+
+
+class Pipe(asyncio.Protocol):
+    """Asks a worker; it does one job after the other, so the first answer in line is to come next.
+
+    `clock` tells the seconds of a processor that it has had.
+    """
+
+    def __init__(self) -> None:
+        self.clock: Callable[[], float] = float
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._asked = 0
+        self._buffer = bytearray()
+        self._held = 0
+        self._closed = False
+        self._paused = False
+        self.greeting = Answer(self, 0, 0)
+        self.line = deque([self.greeting])
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See `asyncio.Protocol`."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one by shape only
+
+    def data_received(self, data: bytes) -> None:
+        """Give frames to whom they are for; past what is kept here, the worker has to wait."""
+        self._buffer += data
+        answer = None
+        for kind, payload in wire.cut(self._buffer):
+            answer = self.line[0]
+            self._held += answer.add(kind, payload)
+            if kind in wire.LAST:
+                answer.wake()
+                answer = None
+                self.line.popleft()
+                if self.line:
+                    self._begin(self.line[0])
+        if answer:
+            answer.wake()
+        if self._held > _AHEAD_BYTES and self._transport:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 -- the protocol's
+        """See `asyncio.Protocol`."""
+        self._closed = True
+        error: type[Exception] = EOFError
+        for answer in self.line:
+            answer.end(error)
+            error = NotBegun
+
+    def ask(self, message: bytes, generation: int) -> Answer:
+        """Send a job, which sees such a generation; the transport buffers."""
+        self._asked += 1
+        answer = Answer(self, self._asked, generation)
+        if not self.line:
+            self._begin(answer)
+        self.line.append(answer)
+        if self._closed:
+            answer.end(NotBegun)
+        elif self._transport:
+            self._transport.write(message)
+        return answer
+
+    def skip(self, answer: Answer) -> None:
+        """Say that a job need not be begun, and let its answer go."""
+        self.release(answer.drop())
+        if self._transport:
+            self._transport.write(wire.message(wire.SKIP, answer.number))
+
+    def take_back(self) -> None:
+        """Have others do what the worker has not begun."""
+        for answer in islice(list(self.line), 1, None):
+            if not answer.unwanted:
+                self.skip(answer)
+                answer.end(NotBegun)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the worker's end is gone."""
+        return self._closed
+
+    def close(self) -> None:
+        """Drop the connection and what has not been sent."""
+        if self._transport:
+            self._transport.abort()
+
+    def release(self, size: int) -> None:
+        """So many bytes no longer wait to be read."""
+        self._held -= size
+        if self._paused and not self._held and self._transport and not self._closed:
             self._paused = False
             self._transport.resume_reading()
-        return kind, payload
+
+    def _begin(self, answer: Answer) -> None:
+        answer.begun = self._loop.time()
+        answer.worked = self.clock()

@@ -6,8 +6,11 @@ that is full, is stopped and begun again when a heavy place is free — nothing 
 yet. So a lookup never waits behind an aggregate for longer than a slice. *Batch* jobs
 (submissions) have a lane of their own, and so has the *check* of data that anybody may ask for:
 strangers wait for each other, not partners or queries for them; and so has whoever reads the whole
-graph for the search index. No lane ever has more workers busy
-than its size.
+graph for the search index. No lane ever has more workers busy than its size.
+
+A worker of the light lane is given further jobs while it does one: to lookups, waking a worker that
+sleeps costs as much as the work. What stands behind a job that is not done at once is taken back
+and given to another worker.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ from typing import Any, NoReturn, TypeVar
 from app.errors import AppError, DeadlineExceeded, MemoryExceeded, Overloaded, WorkerDied
 from app.sandbox import wire, worker
 from app.sandbox.lanes import Lane, LaneName
-from app.sandbox.pipe import Pipe
+from app.sandbox.pipe import Answer, NotBegun, Pipe
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +48,12 @@ _SHORT_SLICE = 0.02
 
 _OPENING = 0.05
 """Seconds beside the slice for a worker to open a graph that it does not have open yet."""
+
+_AHEAD = 8
+"""Jobs that a worker of the light lane has at one time."""
+
+_AT_ONCE = 0.002
+"""Seconds after which a job has others done elsewhere that stand behind it."""
 
 _CPU_CLOCK = 2
 """CPUCLOCK_SCHED of Linux: with a process id, the clock of all that a process has worked."""
@@ -82,11 +91,17 @@ class Limits:
 
 
 class _Worker:
-    """One process and the pipe to it."""
+    """One process and the pipe to it, with the place that it has in a lane.
+
+    `users` are the jobs that were given to it and are not over.
+    """
 
     def __init__(self, process: ForkServerProcess, pipe: Pipe, statuses: threading.Lock) -> None:
         self.process = process
         self.pipe = pipe
+        pipe.clock = self.worked
+        self.lane: Lane | None = None
+        self.users = 0
         self.used_up = False
         self.generation = 0
         self._status: int | None = None
@@ -99,11 +114,22 @@ class _Worker:
         """Whether the process runs; cheaper than `Process.is_alive`, and asked before each job."""
         return not self._end.poll(0)
 
-    def send(self, checkpoint: Checkpoint, asked: wire.Asked, body: bytes) -> None:
+    @property
+    def generations(self) -> set[int]:
+        """Those whose checkpoints it has open, or will open."""
+        return {self.generation, *(answer.generation for answer in self.pipe.line)} - {0}
+
+    def has_room(self, now: float) -> bool:
+        """Whether it may be given another job beside those that it has."""
+        line = self.pipe.line
+        waits = line and now - line[0].begun > _AT_ONCE
+        return self.users < _AHEAD and not self.used_up and not waits
+
+    def ask(self, checkpoint: Checkpoint, asked: wire.Asked, body: bytes) -> Answer:
         """Hand over a job."""
         self.generation = checkpoint.generation
         message = wire.job(checkpoint.path, checkpoint.generation, asked)
-        self.pipe.write(message + wire.frames(wire.BODY, body) + _RUN)
+        return self.pipe.ask(message + wire.frames(wire.BODY, body) + _RUN, self.generation)
 
     def make_heavy(self) -> None:
         """Let lookups go first; a niceness cannot be taken back, so the worker is retired after."""
@@ -197,8 +223,10 @@ class Pool:
         self._statuses = threading.Lock()
         self._coming = 0
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._sharing: list[_Worker] = []
         self._movable: dict[_Run, None] = {}
         self._pressing: asyncio.TimerHandle | None = None
+        self._watching: asyncio.TimerHandle | None = None
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([worker.__name__, *preload])
         self._closed = False
@@ -223,7 +251,7 @@ class Pool:
 
     def generations_in_use(self) -> set[int]:
         """Generations whose checkpoints workers have open."""
-        return {one.generation for one in self._all if one.generation}
+        return set().union(*(one.generations for one in self._all))
 
     async def start(self) -> None:
         """Have one worker ready for each light place, and a spare one."""
@@ -233,8 +261,9 @@ class Pool:
     async def stop(self) -> None:
         """Kill all workers and wait for their end."""
         self._closed = True
-        if self._pressing:
-            self._pressing.cancel()
+        for timer in (self._pressing, self._watching):
+            if timer:
+                timer.cancel()
         for one in list(self._all):
             self._retire(one)
         while self._tasks:
@@ -266,6 +295,82 @@ class Pool:
         asked = wire.Asked(job, encoded, limits.seconds, limits.memory_mb)
         return _Run(self, asked, body, limits, on_progress)
 
+    # who works for whom
+
+    def beside(self, now: float) -> _Worker | None:
+        """A worker of the light lane that takes one job more; nobody passes those in line."""
+        if not self.lanes["light"].waiting:
+            for one in self._sharing:
+                if one.has_room(now):
+                    one.users += 1
+                    return one
+        return None
+
+    def place(self, one: _Worker, lane: Lane) -> None:
+        """Give a worker, which has one job, a place that was taken in a lane."""
+        one.users = 1
+        one.lane = lane
+        if lane is self.lanes["light"]:
+            self._sharing.append(one)
+
+    def move(self, one: _Worker, lane: Lane) -> None:
+        """Have a worker leave the light lane with the job that it does."""
+        self._vacate(one)
+        one.lane = lane
+        one.pipe.take_back()
+        self._refill()
+
+    def fill(self, one: _Worker) -> None:
+        """Let those in line share the worker, as far as it has room."""
+        while (
+            (lane := one.lane) and lane.waiting and one.has_room(asyncio.get_running_loop().time())
+        ):
+            if lane.share(one):
+                one.users += 1
+
+    def part(self, one: _Worker) -> None:
+        """A job has left its worker; after the last one it is free."""
+        one.users -= 1
+        if not one.users:
+            self._vacate(one)
+            self._give_back(one)
+        elif one in self._sharing:
+            self.fill(one)
+
+    def dismiss(self, one: _Worker) -> None:
+        """Kill a worker, whatever it does; jobs that it has not begun are done by others."""
+        self.kills += 1
+        one.used_up = True
+        self._vacate(one)
+        self._retire(one)
+
+    def _vacate(self, one: _Worker) -> None:
+        if one in self._sharing:
+            self._sharing.remove(one)
+        if one.lane:
+            one.lane.leave()
+            one.lane = None
+
+    def watch(self) -> None:
+        """Look soon whether jobs stand behind one that takes long, or that nobody wants."""
+        if not self._watching:
+            loop = asyncio.get_running_loop()
+            self._watching = loop.call_later(_AT_ONCE, self._watched)
+
+    def _watched(self) -> None:
+        self._watching = None
+        late = asyncio.get_running_loop().time() - _AT_ONCE
+        for one in list(self._all):
+            first, *behind = one.pipe.line or (None,)
+            if first is None or not (first.unwanted or any(not a.unwanted for a in behind)):
+                continue
+            if first.begun > late:
+                self.watch()
+            elif first.unwanted:
+                self.dismiss(one)
+            else:
+                one.pipe.take_back()
+
     def _ready(self) -> _Worker | None:
         while self._idle:
             one = self._idle.pop()
@@ -295,13 +400,14 @@ class Pool:
             self._idle.append(one)
 
     def _retire(self, one: _Worker) -> None:
-        self._bury(one)
-        self._refill()
-
-    def _bury(self, one: _Worker) -> None:
+        if one not in self._all:
+            return
         self._all.discard(one)
+        if one in self._idle:
+            self._idle.remove(one)
         one.kill()
         self._in_background(asyncio.to_thread(one.bury))
+        self._refill()
 
     def _in_background(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.create_task(work)
@@ -334,6 +440,8 @@ class Pool:
         for run in list(self._movable):
             if not waiting:
                 return
+            if not run.begun:
+                continue
             if (due := run.due(_SHORT_SLICE)) > loop.time():
                 self._pressing = loop.call_at(due, self.press)
                 return
@@ -367,7 +475,8 @@ class Pool:
         self._all.add(one)
         self.started += 1
         try:
-            _, greeting = await pipe.read(asyncio.get_running_loop().time() + _SPAWN_SECONDS)
+            until = asyncio.get_running_loop().time() + _SPAWN_SECONDS
+            _, greeting = await pipe.greeting.read(until)
         except (EOFError, TimeoutError):
             self._retire(one)
             raise WorkerDied("A worker ended before its first job; see the log.") from None
@@ -396,16 +505,15 @@ class _Run:
         self._on_progress = on_progress
         self._loop = asyncio.get_running_loop()
         self._deadline = self._loop.time() + limits.seconds
-        self._lane: Lane | None = None
+        self._lane = limits.lane
         self._worker: _Worker | None = None
+        self._answer: Answer | None = None
         self._header: dict[str, Any] = {}
         self._held: list[bytes] = []
         self._held_bytes = 0
         self._ended = False
         self._gives_way = False
         self._generation = 0
-        self.begun = 0.0
-        self._worked = 0.0
         self._opening = 0.0
 
     async def __aenter__(self) -> Result:
@@ -432,36 +540,50 @@ class _Run:
                     break
             if not self._promoted():
                 await self._again_as_heavy()
-        elif self._worker:
-            self._worker.make_heavy()
         while not self._ended and not self._held:
             await self._step(self._deadline)
         # What took long to find is often written fast; what is whole can be kept for others.
         await self._hold(self._loop.time() + limits.slice_seconds)
 
-    async def _enter(self, name: LaneName) -> None:
-        lane = self._pool.lanes[name]
-        if not lane.try_enter():
-            await self._wait_in_line(lane)
-        self._lane = lane
-        self._worker = self._pool._ready() or await self._new_worker()
-        self.begun = self._loop.time()
-        self._worked = self._worker.worked() if self._worker else 0.0
-        if name == "light" and self._limits.slice_seconds < self._limits.seconds:
-            self._pool._movable[self] = None
-        checkpoint = self._pool._checkpoint()
+    async def _enter(self, name: LaneName, *, again: bool = False) -> None:
+        pool = self._pool
+        self._lane = name
+        one = pool.beside(self._loop.time()) if name == "light" else None
+        self._worker = one = one or await self._placed(pool.lanes[name], again=again)
+        checkpoint = pool._checkpoint()
         self._generation = checkpoint.generation
-        self._opening = 0.0 if self._worker.generation == checkpoint.generation else _OPENING
-        self._worker.send(checkpoint, self._asked, self._body)
+        self._opening = 0.0 if one.generation == checkpoint.generation else _OPENING
+        self._answer = one.ask(checkpoint, self._asked, self._body)
+        if len(one.pipe.line) > 1:
+            pool.watch()
+        if name != "light":
+            one.make_heavy()
+            return
+        pool.fill(one)
+        if self._limits.slice_seconds < self._limits.seconds:
+            pool._movable[self] = None
 
-    async def _wait_in_line(self, lane: Lane) -> None:
-        turn = lane.line_up()
+    async def _placed(self, lane: Lane, *, again: bool) -> _Worker:
+        """A worker with a place of its own, or one that is shared with who waits."""
+        if not lane.try_enter() and (shared := await self._wait_in_line(lane, again=again)):
+            return shared
+        try:
+            one = self._pool._ready() or await self._new_worker()
+        except BaseException:
+            lane.leave()
+            raise
+        self._pool.place(one, lane)
+        return one
+
+    async def _wait_in_line(self, lane: Lane, *, again: bool) -> _Worker | None:
+        turn = lane.line_up(again=again)
         if lane is self._pool.lanes["light"] and not self._pool._pressing:
             self._pool.press()
         try:
-            await lane.take_turn(turn, self._deadline)
+            shared: _Worker | None = await lane.take_turn(turn, self._deadline, self._pool.part)
         except TimeoutError:
             raise Overloaded(retry_after=max(1, round(self._limits.seconds))) from None
+        return shared
 
     async def _new_worker(self) -> _Worker:
         try:
@@ -479,44 +601,47 @@ class _Run:
             pass
         return self._ended
 
+    @property
+    def begun(self) -> bool:
+        """Whether a worker does it now."""
+        return self._answer is not None and self._answer.begun < math.inf
+
     def due(self, seconds: float) -> float:
         """When such a slice is used up, in the loop's time.
 
         It counts what the worker has worked: one that waits for a processor is not heavy.
         """
         seconds += self._opening
-        now, end = self._loop.time(), self.begun + seconds
-        if now < end or self._worker is None:
+        now, answer = self._loop.time(), self._answer
+        if answer is None or self._worker is None or not self.begun:
+            return now + seconds
+        end = answer.begun + seconds
+        if now < end:
             return end
-        left = seconds - (self._worker.worked() - self._worked)
+        left = seconds - (self._worker.worked() - answer.worked)
         return now + max(left, seconds / 4) if left > 0 else end
 
     def give_way(self) -> None:
         """Leave the light place at once."""
         self._gives_way = True
         self._pool._movable.pop(self, None)
-        if self._worker:
-            self._worker.pipe.interrupt()
+        if self._answer:
+            self._answer.interrupt()
 
     def _promoted(self) -> bool:
         heavy = self._pool.lanes["heavy"]
-        if not heavy.try_enter():
+        if self._worker is None or not heavy.try_enter():
             return False
-        self._leave_lane()
-        self._lane = heavy
-        if self._worker:
-            self._worker.make_heavy()
+        self._pool._movable.pop(self, None)
+        self._worker.make_heavy()
+        self._pool.move(self._worker, heavy)
         self._gives_way = False
-        self._pool._refill()
         return True
 
     async def _again_as_heavy(self) -> None:
-        self._leave_lane()
-        self._drop_worker()
+        self._end()
         self._header, self._held, self._held_bytes = {}, [], 0
         await self._enter("heavy")
-        if self._worker:
-            self._worker.make_heavy()
         self._gives_way = False
 
     async def _rest(self) -> AsyncIterator[bytes]:
@@ -528,11 +653,14 @@ class _Run:
 
     async def _step(self, until: float) -> None:
         """Take one frame; raises TimeoutError when none has come by `until`."""
-        one = self._worker
-        if one is None:
+        one, answer = self._worker, self._answer
+        if one is None or answer is None:
             raise WorkerDied("The worker is gone.")
         try:
-            kind, payload = await one.pipe.read(min(until, self._deadline))
+            kind, payload = await answer.read(min(until, self._deadline))
+        except NotBegun:
+            await self._begin_elsewhere(one)
+            return
         except EOFError:
             raise await self._died(one) from None
         except TimeoutError:
@@ -577,27 +705,32 @@ class _Run:
     def _too_much(self) -> MemoryExceeded:
         return MemoryExceeded(self._limits.memory_mb, advice=self._limits.advice)
 
+    async def _begin_elsewhere(self, one: _Worker) -> None:
+        if self._pool._closed:
+            raise WorkerDied("The service is being stopped.")
+        one.used_up = one.used_up or one.pipe.closed
+        self._leave(one)
+        await self._enter(self._lane, again=True)
+
     def _finish(self) -> None:
         """The worker is free for others from here on."""
         self._ended = True
-        self._leave_lane()
         if self._worker:
-            self._pool._give_back(self._worker)
-            self._worker = None
+            self._leave(self._worker)
 
-    def _leave_lane(self) -> None:
+    def _leave(self, one: _Worker) -> None:
         self._pool._movable.pop(self, None)
-        if self._lane:
-            self._lane.leave()
-            self._lane = None
-
-    def _drop_worker(self) -> None:
-        if self._worker:
-            self._pool.kills += 1
-            self._pool._retire(self._worker)
-            self._worker = None
+        self._worker = None
+        self._pool.part(one)
 
     def _end(self) -> None:
-        """Kill what still runs, and free the place."""
-        self._leave_lane()
-        self._drop_worker()
+        """Let go of what is not over: what is under way is killed, what is not begun is skipped."""
+        one, answer = self._worker, self._answer
+        if one is None or answer is None:
+            return
+        if self.begun:
+            self._pool.dismiss(one)
+        else:
+            one.pipe.skip(answer)
+            self._pool.watch()
+        self._leave(one)

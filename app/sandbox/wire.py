@@ -25,6 +25,9 @@ BODY: Final = ord("B")
 RUN: Final = ord("R")
 """To the worker: the input is complete."""
 
+SKIP: Final = ord("S")
+"""To the worker: do not begin the job of this number, counted from one (JSON)."""
+
 HEADER: Final = ord("H")
 """From the worker: facts about the result, before its first byte (JSON)."""
 DATA: Final = ord("D")
@@ -35,6 +38,11 @@ ERROR: Final = ord("X")
 """From the worker: `AppError.as_dict()`; ends the job."""
 DONE: Final = ord("Z")
 """From the worker: the result is complete."""
+SKIPPED: Final = ord("K")
+"""From the worker: the job was not begun, as was asked."""
+
+LAST: Final = frozenset({ERROR, DONE, SKIPPED})
+"""What ends an answer; each job gets exactly one, in the order in which they were asked."""
 
 
 def frame(kind: int, payload: bytes = b"") -> bytes:
@@ -47,6 +55,21 @@ def frames(kind: int, payload: bytes) -> bytes:
     return b"".join(
         frame(kind, payload[at : at + MAX_PAYLOAD]) for at in range(0, len(payload), MAX_PAYLOAD)
     )
+
+
+def cut(buffer: bytearray) -> list[tuple[int, bytes]]:
+    """Take the whole frames from the front of what has been received."""
+    found = []
+    at = 0
+    while len(buffer) - at >= HEAD.size:
+        kind, size = HEAD.unpack_from(buffer, at)
+        begin = at + HEAD.size
+        if len(buffer) < begin + size:
+            break
+        at = begin + size
+        found.append((kind, bytes(buffer[begin:at])))
+    del buffer[:at]
+    return found
 
 
 def message(kind: int, value: Any) -> bytes:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import importlib
-import io
+import json
 import socket
 import sys
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
@@ -19,6 +21,7 @@ from app.sandbox import walls, wire
 T = TypeVar("T")
 
 _GATHERED_BYTES = 64 * 1024
+_RECEIVED_BYTES = 256 * 1024
 
 
 class Reply:
@@ -98,43 +101,77 @@ class Job(Protocol):
         """Write the result for `args` and `body` to `reply`."""
 
 
+class Inbox:
+    """The jobs that the server asks for, some of them while another is still being done."""
+
+    def __init__(self, pipe: socket.socket) -> None:
+        self._pipe = pipe
+        self._buffer = bytearray()
+        self._parts: list[bytes] = []
+        self._jobs: deque[tuple[bytes, bytes]] = deque()
+        self._taken = 0
+        self._unwanted: set[int] = set()
+
+    def next(self) -> tuple[dict[str, Any], bytes] | None:
+        """The next job and its input; None if the server no longer wants it, EOFError at the end.
+
+        What was asked before is done before, so the number of a job is that of its place.
+        """
+        if self._jobs:  # perhaps it is unwanted by now
+            with contextlib.suppress(BlockingIOError):
+                self._read(socket.MSG_DONTWAIT)
+        while not self._jobs:
+            self._read()
+        self._taken += 1
+        asked, body = self._jobs.popleft()
+        if self._taken in self._unwanted:
+            self._unwanted.discard(self._taken)
+            return None
+        return wire.value_of(asked), body
+
+    def _read(self, flags: int = 0) -> None:
+        received = self._pipe.recv(_RECEIVED_BYTES, flags)
+        if not received:
+            raise EOFError
+        self._buffer += received
+        for kind, payload in wire.cut(self._buffer):
+            if kind == wire.RUN:
+                asked, *body = self._parts
+                self._jobs.append((asked, b"".join(body)))
+                self._parts = []
+            elif kind == wire.SKIP:
+                self._skip(json.loads(payload))
+            else:
+                self._parts.append(payload)
+
+    def _skip(self, number: int) -> None:
+        if number > self._taken:  # else it came too late
+            self._unwanted.add(number)
+
+
 def run(pipe: socket.socket) -> None:
-    """Serve jobs until the pipe is closed. The first frame each way is a greeting."""
+    """Do jobs until the pipe is closed. What is sent first is a greeting, like an answer."""
     walls.die_with_parent()
     walls.no_core_dumps()
     walled = walls.refuse_network()
     sys.setrecursionlimit(1_000)
-    reader = pipe.makefile("rb")
-    pipe.sendall(wire.message(wire.HEADER, {"network_refused": walled}))
+    greeting = wire.message(wire.HEADER, {"network_refused": walled})
+    pipe.sendall(greeting + wire.frame(wire.DONE))
+    inbox = Inbox(pipe)
     cage = Cage()
     walls.end_at_alarm()
     gc.freeze()  # what was inherited is shared with the other workers as long as nothing touches it
     memory = walls.Memory()
     while True:
         try:
-            asked, body = _receive(reader)
+            job = inbox.next()
         except EOFError:
             return
-        _work(cage, asked, body, Reply(pipe), memory)
-
-
-def _receive(reader: io.BufferedReader) -> tuple[dict[str, Any], bytes]:
-    kind, payload = _read(reader)
-    if kind != wire.JOB:
-        raise EOFError
-    asked: dict[str, Any] = wire.value_of(payload)
-    parts = []
-    while (got := _read(reader))[0] != wire.RUN:
-        parts.append(got[1])
-    return asked, b"".join(parts)
-
-
-def _read(reader: io.BufferedReader) -> tuple[int, bytes]:
-    head = reader.read(wire.HEAD.size)
-    if len(head) < wire.HEAD.size:
-        raise EOFError
-    kind, size = wire.HEAD.unpack(head)
-    return kind, reader.read(size)
+        reply = Reply(pipe)
+        if job is None:
+            reply.end(wire.frame(wire.SKIPPED))
+        else:
+            _work(cage, *job, reply, memory)
 
 
 def _work(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import random
 import resource
 import signal
 import socket
@@ -350,6 +351,152 @@ def test_a_big_result_waits_for_its_reader(checkpoint: Checkpoint) -> None:
             assert size > 40 << 20
             assert grown < 20 << 10
             assert free(cages)
+
+    run(test)
+
+
+LONG = Limits(seconds=40, memory_mb=4096, slice_seconds=40)
+"""Of a job that keeps its light place."""
+
+
+async def value(cages: Pool, number: int) -> bool:
+    """Whether the answer to a question is the one to it, not the one to another."""
+    text = f"SELECT ?o {{ <http://example.org/{number}> ?p ?o }}"
+    return await ask(cages, text) == f'?o\n"value {number}"\n'.encode()
+
+
+def test_lookups_that_come_at_once_share_a_worker(checkpoint: Checkpoint) -> None:
+    async def test() -> None:
+        async with pool(checkpoint, light=1, queue=0) as cages:  # one place, and no line
+            for _ in range(20):
+                assert all(await asyncio.gather(*(value(cages, n) for n in range(8))))
+            assert (cages.kills, free(cages)) == (0, True)
+
+    run(test)
+
+
+def test_more_than_share_a_worker_wait_in_line(checkpoint: Checkpoint) -> None:
+    async def test() -> None:
+        async with pool(checkpoint, light=1, queue=200) as cages:
+            assert all(await asyncio.gather(*(value(cages, n) for n in range(150))))
+            assert free(cages)
+
+    run(test)
+
+
+def test_what_stands_behind_a_long_job_is_done_by_another(checkpoint: Checkpoint) -> None:
+    async def test() -> None:
+        async with pool(checkpoint, light=2) as cages:
+            long = asyncio.create_task(ask(cages, PRODUCT, LONG))
+            behind = [asyncio.create_task(value(cages, n)) for n in range(5)]
+            await asyncio.sleep(0)
+            (both,) = [one for one in cages._all if one.users]
+            assert both.users == 6
+            assert all(await asyncio.gather(*behind))
+            assert (both.users, long.done(), cages.kills) == (1, False, 0)
+            long.cancel()
+            await asyncio.gather(long, return_exceptions=True)
+            assert free(cages)
+
+    run(test)
+
+
+def test_what_was_taken_back_is_not_begun_later(checkpoint: Checkpoint) -> None:
+    async def test() -> None:
+        async with pool(checkpoint, light=2) as cages:
+            text = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c. ?d ?e ?f }"
+            long = asyncio.create_task(ask(cages, text, LONG))
+            behind = asyncio.create_task(value(cages, 1))
+            await asyncio.sleep(0)
+            (both,) = [one for one in cages._all if one.users]
+            assert await behind
+            assert [answer.unwanted for answer in both.pipe.line] == [False, True]
+            assert await long == b"?n\n9000000\n"
+            await until(lambda: not both.pipe.line)
+            assert all([await value(cages, n) for n in range(20)])  # nobody hears another's answer
+            assert (cages.kills, both in cages._all, free(cages)) == (0, True, True)
+
+    run(test)
+
+
+def test_who_leaves_before_his_turn_kills_nobody(checkpoint: Checkpoint) -> None:
+    async def test() -> None:
+        async with pool(checkpoint, light=1) as cages:
+            long = asyncio.create_task(ask(cages, PRODUCT, LONG))
+            behind = asyncio.create_task(value(cages, 1))
+            await asyncio.sleep(0)
+            behind.cancel()
+            await asyncio.gather(behind, return_exceptions=True)
+            (one,) = [one for one in cages._all if one.users]
+            assert (one.users, long.done(), cages.kills) == (1, False, 0)
+            long.cancel()
+            await asyncio.gather(long, return_exceptions=True)
+            assert free(cages)
+
+    run(test)
+
+
+def test_what_was_begun_before_one_could_say_that_it_is_unwanted_is_ended(
+    checkpoint: Checkpoint,
+) -> None:
+    async def test() -> None:
+        async with pool(checkpoint) as cages:
+            first = asyncio.create_task(value(cages, 1))
+            unwanted = asyncio.create_task(ask(cages, PRODUCT, LONG))
+            await asyncio.sleep(0)
+            time.sleep(0.5)  # noqa: ASYNC251 -- the worker is faster than this process
+            unwanted.cancel()
+            assert await first
+            await until(lambda: cages.kills == 1)
+            assert await value(cages, 2)
+            assert free(cages)
+
+    run(test)
+
+
+def test_a_worker_that_is_killed_takes_only_what_it_does_along(checkpoint: Checkpoint) -> None:
+    async def test() -> None:
+        async with pool(checkpoint, light=2) as cages:
+            long = asyncio.create_task(ask(cages, PRODUCT, LONG))
+            behind = [asyncio.create_task(value(cages, n)) for n in range(5)]
+            await asyncio.sleep(0)
+            (both,) = [one for one in cages._all if one.users]
+            os.kill(both.process.pid or 0, signal.SIGKILL)
+            with pytest.raises(WorkerDied, match="try again"):
+                await long
+            assert all(await asyncio.gather(*behind))
+            assert free(cages)
+
+    run(test)
+
+
+def test_answers_are_never_mixed_up_whoever_comes_and_goes(checkpoint: Checkpoint) -> None:
+    async def test() -> None:
+        chance = random.Random(7)
+        short = Limits(seconds=0.4, memory_mb=4096)
+        slow = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c. ?d ?e ?f FILTER(?a != ?d) } LIMIT 1"
+        async with pool(checkpoint, light=2, heavy=1, queue=500) as cages:
+            tasks: list[asyncio.Task[object]] = []
+            wrong: list[object] = []
+            for number in range(1_500):
+                kind = chance.random()
+                if kind < 0.01:
+                    tasks.append(asyncio.create_task(ask(cages, slow, short)))
+                else:
+                    tasks.append(asyncio.create_task(value(cages, number)))
+                if kind > 0.9:
+                    chance.choice(tasks).cancel()
+                if kind > 0.7:
+                    await asyncio.sleep(chance.choice((0, 0.001, 0.01)))
+            for ended in await asyncio.gather(*tasks, return_exceptions=True):
+                fine = ended is True or isinstance(
+                    ended, bytes | asyncio.CancelledError | DeadlineExceeded | Overloaded
+                )
+                if not fine:
+                    wrong.append(ended)
+            assert wrong == []
+            await until(lambda: free(cages))
+            assert all([await value(cages, n) for n in range(20)])
 
     run(test)
 
