@@ -159,7 +159,7 @@ class _Features:
         asked = self._read(pairs, kind, lang)
         if unchanged(request, headers["ETag"]):
             return not_modified(headers)
-        found = await asyncio.to_thread(self._records.finder().find, asked.search)
+        found = await self._records.searching(self._records.finder().find, asked.search)
         url = self._items_url(kind)
         links = [
             _link(_with(url, pairs), "self", media.GEOJSON, "This document"),

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from app.errors import InvalidRequest, NotReady
 from app.profile import EntityType, Profile
@@ -28,6 +30,8 @@ from app.records.search import (
     nearest,
     vocabulary,
 )
+
+T = TypeVar("T")
 
 _NO_FILTERS: Mapping[str, Sequence[str]] = {}
 
@@ -67,6 +71,7 @@ class Records:
         self._context_url = context_url
         self._index = index
         self._finder = Finder(index, profile) if index else None
+        self._threads = ThreadPoolExecutor(max(2, os.cpu_count() or 1), "search")
         self._common = {
             "ontology": str(profile.ontology_dir),
             "shapes": str(profile.shapes_dir),
@@ -125,7 +130,7 @@ class Records:
         finder, _ = self._reading(search)
         if finder is None:
             return await self._caged_page(search, address)
-        return await asyncio.to_thread(self._found_page, finder, search, address)
+        return await self.searching(self._found_page, finder, search, address)
 
     @property
     def searchable(self) -> bool:
@@ -144,7 +149,14 @@ class Records:
         self, q: str, types: Sequence[str], *, lang: str, limit: int
     ) -> list[dict[str, Any]]:
         """What may be meant while somebody types; raises NotReady."""
-        return await asyncio.to_thread(self.finder().suggest, q, types, lang, limit)
+        return await self.searching(self.finder().suggest, q, types, lang, limit)
+
+    async def searching(self, work: Callable[..., T], *args: Any) -> T:
+        """`work(*args)` in a thread, one of as many as there are processors.
+
+        More of them would pass the interpreter round at each step, and all be slower.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
 
     async def get(self, iri: str, *, lang: str = "en") -> dict[str, Any]:
         """The record of a thing of any type or none; raises NotFound or Gone."""
@@ -168,7 +180,7 @@ class Records:
     async def counts(self) -> dict[str, int]:
         """Type name → number of entities, in the profile's order."""
         if self._finder and self._current:
-            return await asyncio.to_thread(self._finder.counts)
+            return await self.searching(self._finder.counts)
         found: dict[str, int] = json.loads(await self._run("counts", lang="en"))
         return found
 
