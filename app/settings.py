@@ -86,7 +86,7 @@ class Settings(BaseSettings):
         "default SQLite in data_dir",
     )
     workers: int = Field(
-        2, ge=1, le=256, description="Jobs at one time in the light lane, and in the heavy lane"
+        2, ge=1, le=256, description="Workers of the light lane, and of the heavy lane"
     )
     queue: int = Field(64, ge=0, description="Jobs that may wait for a worker before 503")
     query_seconds: float = Field(20.0, gt=0, description="Deadline of a SPARQL query, seconds")
