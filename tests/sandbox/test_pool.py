@@ -384,18 +384,31 @@ def test_more_than_share_a_worker_wait_in_line(checkpoint: Checkpoint) -> None:
     run(test)
 
 
+async def crowd(
+    cages: Pool, text: str, behind: int
+) -> tuple[asyncio.Task[bytes], list[asyncio.Task[bool]], Any]:
+    """A long job, lookups behind it, and the worker that has been given all of them."""
+    long = asyncio.create_task(ask(cages, text, LONG))
+    lookups = [asyncio.create_task(value(cages, number)) for number in range(behind)]
+    await asyncio.sleep(0)
+    (worker,) = [one for one in cages._all if one.users]
+    assert worker.users == 1 + behind
+    return long, lookups, worker
+
+
+async def give_up(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 def test_what_stands_behind_a_long_job_is_done_by_another(checkpoint: Checkpoint) -> None:
     async def test() -> None:
         async with pool(checkpoint, light=2) as cages:
-            long = asyncio.create_task(ask(cages, PRODUCT, LONG))
-            behind = [asyncio.create_task(value(cages, n)) for n in range(5)]
-            await asyncio.sleep(0)
-            (both,) = [one for one in cages._all if one.users]
-            assert both.users == 6
+            long, behind, worker = await crowd(cages, PRODUCT, 5)
             assert all(await asyncio.gather(*behind))
-            assert (both.users, long.done(), cages.kills) == (1, False, 0)
-            long.cancel()
-            await asyncio.gather(long, return_exceptions=True)
+            assert (worker.users, long.done(), cages.kills) == (1, False, 0)
+            await give_up(long)
             assert free(cages)
 
     run(test)
@@ -405,16 +418,13 @@ def test_what_was_taken_back_is_not_begun_later(checkpoint: Checkpoint) -> None:
     async def test() -> None:
         async with pool(checkpoint, light=2) as cages:
             text = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c. ?d ?e ?f }"
-            long = asyncio.create_task(ask(cages, text, LONG))
-            behind = asyncio.create_task(value(cages, 1))
-            await asyncio.sleep(0)
-            (both,) = [one for one in cages._all if one.users]
-            assert await behind
-            assert [answer.unwanted for answer in both.pipe.line] == [False, True]
+            long, behind, worker = await crowd(cages, text, 1)
+            assert await behind[0]
+            assert [answer.unwanted for answer in worker.pipe.line] == [False, True]
             assert await long == b"?n\n9000000\n"
-            await until(lambda: not both.pipe.line)
+            await until(lambda: not worker.pipe.line)
             assert all([await value(cages, n) for n in range(20)])  # nobody hears another's answer
-            assert (cages.kills, both in cages._all, free(cages)) == (0, True, True)
+            assert (cages.kills, worker in cages._all, free(cages)) == (0, True, True)
 
     run(test)
 
@@ -422,15 +432,10 @@ def test_what_was_taken_back_is_not_begun_later(checkpoint: Checkpoint) -> None:
 def test_who_leaves_before_his_turn_kills_nobody(checkpoint: Checkpoint) -> None:
     async def test() -> None:
         async with pool(checkpoint, light=1) as cages:
-            long = asyncio.create_task(ask(cages, PRODUCT, LONG))
-            behind = asyncio.create_task(value(cages, 1))
-            await asyncio.sleep(0)
-            behind.cancel()
-            await asyncio.gather(behind, return_exceptions=True)
-            (one,) = [one for one in cages._all if one.users]
-            assert (one.users, long.done(), cages.kills) == (1, False, 0)
-            long.cancel()
-            await asyncio.gather(long, return_exceptions=True)
+            long, behind, worker = await crowd(cages, PRODUCT, 1)
+            await give_up(*behind)
+            assert (worker.users, long.done(), cages.kills) == (1, False, 0)
+            await give_up(long)
             assert free(cages)
 
     run(test)
@@ -457,11 +462,8 @@ def test_what_was_begun_before_one_could_say_that_it_is_unwanted_is_ended(
 def test_a_worker_that_is_killed_takes_only_what_it_does_along(checkpoint: Checkpoint) -> None:
     async def test() -> None:
         async with pool(checkpoint, light=2) as cages:
-            long = asyncio.create_task(ask(cages, PRODUCT, LONG))
-            behind = [asyncio.create_task(value(cages, n)) for n in range(5)]
-            await asyncio.sleep(0)
-            (both,) = [one for one in cages._all if one.users]
-            os.kill(both.process.pid or 0, signal.SIGKILL)
+            long, behind, worker = await crowd(cages, PRODUCT, 5)
+            os.kill(worker.process.pid or 0, signal.SIGKILL)
             with pytest.raises(WorkerDied, match="try again"):
                 await long
             assert all(await asyncio.gather(*behind))
