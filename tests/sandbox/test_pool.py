@@ -322,6 +322,7 @@ def test_a_worker_killed_from_outside_is_replaced(checkpoint: Checkpoint) -> Non
             with pytest.raises(WorkerDied, match="try again"):
                 await task
             assert await ask(cages, LOOKUP) == b"true"
+            await until(lambda: len(cages._idle) == cages.processes)  # none is just being started
             idle = [one.process for one in cages._all]
             for process in idle:  # those who die at rest are noticed before they get a job
                 process.kill()
@@ -384,6 +385,12 @@ def test_more_than_share_a_worker_wait_in_line(checkpoint: Checkpoint) -> None:
     run(test)
 
 
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands behind a job stays there for long enough, however busy the machine is."""
+    monkeypatch.setattr("app.sandbox.pool._AT_ONCE", 0.1)
+
+
 async def crowd(
     cages: Pool, text: str, behind: int
 ) -> tuple[asyncio.Task[bytes], list[asyncio.Task[bool]], Any]:
@@ -402,6 +409,7 @@ async def give_up(*tasks: asyncio.Task[Any]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_what_stands_behind_a_long_job_is_done_by_another(checkpoint: Checkpoint) -> None:
     async def test() -> None:
         async with pool(checkpoint, light=2) as cages:
@@ -414,6 +422,7 @@ def test_what_stands_behind_a_long_job_is_done_by_another(checkpoint: Checkpoint
     run(test)
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_what_was_taken_back_is_not_begun_later(checkpoint: Checkpoint) -> None:
     async def test() -> None:
         async with pool(checkpoint, light=2) as cages:
@@ -429,6 +438,7 @@ def test_what_was_taken_back_is_not_begun_later(checkpoint: Checkpoint) -> None:
     run(test)
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_who_leaves_before_his_turn_kills_nobody(checkpoint: Checkpoint) -> None:
     async def test() -> None:
         async with pool(checkpoint, light=1) as cages:
@@ -441,6 +451,7 @@ def test_who_leaves_before_his_turn_kills_nobody(checkpoint: Checkpoint) -> None
     run(test)
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_what_was_begun_before_one_could_say_that_it_is_unwanted_is_ended(
     checkpoint: Checkpoint,
 ) -> None:
@@ -459,6 +470,7 @@ def test_what_was_begun_before_one_could_say_that_it_is_unwanted_is_ended(
     run(test)
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_a_worker_that_is_killed_takes_only_what_it_does_along(checkpoint: Checkpoint) -> None:
     async def test() -> None:
         async with pool(checkpoint, light=2) as cages:
