@@ -115,6 +115,9 @@ class Pipe(asyncio.Protocol):
         self._buffer += data
         answer = None
         for kind, payload in wire.cut(self._buffer):
+            if not self.line:  # who answers what nobody asked is not to be believed any more
+                self.close()
+                break
             answer = self.line[0]
             self._held += answer.add(kind, payload)
             if kind in wire.LAST:
