@@ -157,6 +157,15 @@ def test_a_generated_client_lists_and_gets(client: ModuleType, scratch: RunningS
         assert by_slug.to_dict() == sent
 
 
+def test_a_generated_client_searches_all_types(client: ModuleType, scratch: RunningServer) -> None:
+    search = _operation(client, "any_type", "search")
+    with client.Client(base_url=scratch.url, raise_on_unexpected_status=True) as connected:
+        page = search.sync(client=connected, q="katolieke universiteit leuven", limit=3)
+        assert page.items[0].name == "KU Leuven"
+        sent = scratch.get("/api/v1/search?q=katolieke+universiteit+leuven&limit=3").json()
+        assert [one.to_dict() for one in page.items] == sent["items"]
+
+
 def test_a_generated_client_knows_problems(client: ModuleType, scratch: RunningServer) -> None:
     models = importlib.import_module(f"{client.__name__}.models")
     getting = _operation(client, "organisations", "get_organisation")
