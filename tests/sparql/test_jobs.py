@@ -136,10 +136,15 @@ def test_aliases_are_said_as_they_were_asked(ask: Asked) -> None:
     ("query", "kind", "words", "facts"),
     [
         (Query("SELECT (<http://x/f>(1) AS ?y) {}"), QueryRejected, "http://x/f", {}),
-        (Query("SELECT * {\n  ?s ?p }"), SyntaxRejected, "expected", {"line": 2, "column": 10}),
-        (Query("SELEC"), SyntaxRejected, "expected", {"line": 1}),
+        (
+            Query("SELECT * {\n  ?s ?p }"),
+            SyntaxRejected,
+            "the mistake is there or before",
+            {"line": 2, "column": 10},
+        ),
+        (Query("SELEC"), SyntaxRejected, "the mistake is there or before", {"line": 1}),
         (Query("ASK { ex:a ?p ?o }"), SyntaxRejected, "prefix ex: is used without", {"line": 1}),
-        (Query("CLEAR ALL"), SyntaxRejected, "expected", {"line": 1}),
+        (Query("CLEAR ALL"), SyntaxRejected, "the mistake is there or before", {"line": 1}),
     ],
 )
 def test_what_cannot_be_answered_is_refused_in_words(

@@ -142,7 +142,7 @@ def test_a_graph_that_holds_nothing_can_be_cleared(cage: Cage, verb: str) -> Non
          "{ ?s ?p ?o } }", FederationRefused, "SERVICE"),
         (f"CREATE GRAPH <{ONE}>", QueryRejected, "already exists"),
         ("INSERTDATA { <http://e/s> <http://e/p> 1 }", SyntaxRejected, "Separate keywords"),
-        ("\n\n  INSERT DATA { <http://e/s> 'x' 1 }", SyntaxRejected, "expected"),
+        ("\n\n  INSERT DATA { <http://e/s> 'x' 1 }", SyntaxRejected, "there or before"),
         ("INSERT DATA { e:s e:p 1 }", SyntaxRejected, "prefix e: is used without"),
     ],
 )  # fmt: skip
