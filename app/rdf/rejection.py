@@ -30,6 +30,8 @@ def _told(rest: str, line: int | None, column: int | None) -> str:
     It names the farthest place that any rule came to, and what was tried there: a sentence when it
     is the sense that is wrong, else keywords.
     """
+    if not rest.startswith("expected "):
+        return rest
     wanted = rest.removeprefix("expected ").removeprefix("one of ").split(", ")
     for sentence in wanted:
         if " " in sentence and sentence[0].isalpha():

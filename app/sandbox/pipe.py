@@ -153,17 +153,17 @@ class Pipe(asyncio.Protocol):
             self._transport.write(message)
         return answer
 
-    def skip(self, answer: Answer) -> None:
-        """Say that a job need not be begun, and let its answer go."""
+    def give_up(self, answer: Answer) -> None:
+        """Let an answer go; a job that is not begun need not be."""
         self.release(answer.drop())
-        if self._transport:
+        if self._transport and answer in self.line:
             self._transport.write(wire.message(wire.SKIP, answer.number))
 
     def take_back(self) -> None:
         """Have others do what the worker has not begun."""
         for answer in islice(list(self.line), 1, None):
             if not answer.unwanted:
-                self.skip(answer)
+                self.give_up(answer)
                 answer.end(NotBegun)
 
     @property

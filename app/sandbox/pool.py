@@ -440,7 +440,7 @@ class Pool:
         for run in list(self._movable):
             if not waiting:
                 return
-            if not run.begun:
+            if not run.under_way:
                 continue
             if (due := run.due(_SHORT_SLICE)) > loop.time():
                 self._pressing = loop.call_at(due, self.press)
@@ -602,9 +602,10 @@ class _Run:
         return self._ended
 
     @property
-    def begun(self) -> bool:
-        """Whether a worker does it now."""
-        return self._answer is not None and self._answer.begun < math.inf
+    def under_way(self) -> bool:
+        """Whether its worker does it now."""
+        one = self._worker
+        return one is not None and bool(one.pipe.line) and one.pipe.line[0] is self._answer
 
     def due(self, seconds: float) -> float:
         """When such a slice is used up, in the loop's time.
@@ -613,7 +614,7 @@ class _Run:
         """
         seconds += self._opening
         now, answer = self._loop.time(), self._answer
-        if answer is None or self._worker is None or not self.begun:
+        if answer is None or self._worker is None or answer.begun == math.inf:
             return now + seconds
         end = answer.begun + seconds
         if now < end:
@@ -728,9 +729,9 @@ class _Run:
         one, answer = self._worker, self._answer
         if one is None or answer is None:
             return
-        if self.begun:
+        if self.under_way:
             self._pool.dismiss(one)
-        else:
-            one.pipe.skip(answer)
+        else:  # its turn has not come, or the worker is with the next already
+            one.pipe.give_up(answer)
             self._pool.watch()
         self._leave(one)

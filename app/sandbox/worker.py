@@ -46,24 +46,26 @@ class Reply:
     def progress(self, **facts: Any) -> None:
         """Say how far the job is."""
         self._gathered += wire.message(wire.PROGRESS, facts)
-        self.flush()
+        self._send()
 
     def write(self, data: Any) -> int:
         """Add a piece of the result."""
         self._gathered += wire.frames(wire.DATA, bytes(data))
         if len(self._gathered) > _GATHERED_BYTES:
-            self.flush()
+            self._send()
         return len(data)
 
     def flush(self) -> None:
-        """Send what was gathered."""
+        """Nothing: the engine asks for it after each result, which goes with the last frame."""
+
+    def _send(self) -> None:
         self._pipe.sendall(self._gathered)
         self._gathered.clear()
 
     def end(self, last: bytes) -> None:
         """Send the rest and the last frame."""
         self._gathered += last
-        self.flush()
+        self._send()
 
 
 class Cage:

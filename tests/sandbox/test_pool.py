@@ -452,6 +452,31 @@ def test_who_leaves_before_his_turn_kills_nobody(checkpoint: Checkpoint) -> None
 
 
 @pytest.mark.usefixtures("unhurried")
+def test_who_leaves_when_his_answer_is_there_disturbs_nobody(checkpoint: Checkpoint) -> None:
+    async def test() -> None:
+        async with pool(checkpoint) as cages:
+            first = asyncio.create_task(value(cages, 1))
+            long = asyncio.create_task(ask(cages, PRODUCT, LONG))
+            await asyncio.sleep(0)
+            (worker,) = [one for one in cages._all if one.users]
+            received = worker.pipe.data_received
+
+            def receive(data: bytes) -> None:  # the answer is there, but nobody has read it
+                received(data)
+                first.cancel()
+
+            worker.pipe.data_received = receive  # type: ignore[method-assign]
+            with pytest.raises(asyncio.CancelledError):
+                await first
+            assert (worker.users, worker.pipe._held) == (1, 0)
+            assert (long.done(), cages.kills) == (False, 0)
+            await give_up(long)
+            assert free(cages)
+
+    run(test)
+
+
+@pytest.mark.usefixtures("unhurried")
 def test_what_was_begun_before_one_could_say_that_it_is_unwanted_is_ended(
     checkpoint: Checkpoint,
 ) -> None:
