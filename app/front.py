@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api.listening import OneWriteProtocol
+from app.api.listening import WholeResponseProtocol
 from app.api.metrics import Metrics
 from app.api.problems import Problems
 from app.api.retirement import Retirement, announcing
@@ -84,7 +84,7 @@ def serve(application: Front, settings: Settings) -> None:
             application,
             host=settings.host,
             port=settings.port,
-            http=OneWriteProtocol,
+            http=WholeResponseProtocol,
             ws="none",
             log_level="warning",
             access_log=False,  # else its line is made for each request, and thrown away

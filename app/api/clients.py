@@ -7,6 +7,7 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
 from typing import Final
 
@@ -57,12 +58,12 @@ class Clients:
         """The client; raises Unauthenticated for a key that is not valid, and RateLimited."""
         sent = [value for name, value in scope["headers"] if name == b"authorization"]
         if not sent:
-            return self._address(scope)
+            return self.unkeyed(scope)
         token = bearer_token([value.decode("latin-1") for value in sent])
         digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
         known = self._known.get(digest)
         if known is None or known.until <= self._now():
-            known = await self._looked_up(token, digest, self._address(scope))
+            known = await self._looked_up(token, digest, self.unkeyed(scope))
         return known.client
 
     def count(self, client: Client) -> None:
@@ -80,10 +81,11 @@ class Clients:
         """Have the problem that the request is answered with carry the same fields."""
         Request(scope).state.rate_limit = self._guard.fields(client)
 
-    def _address(self, scope: Scope) -> Client:
+    def unkeyed(self, scope: Scope) -> Client:
+        """The client of a request without a key: its address."""
         peer = scope["client"][0] if scope.get("client") else ""
         if not self._trusted:  # on the path of every query
-            return Client(client_address(peer, (), ()))
+            return _directly(peer)
         forwarded = Headers(scope=scope).getlist("x-forwarded-for")
         return Client(client_address(peer, forwarded, self._trusted))
 
@@ -97,3 +99,8 @@ class Clients:
             del self._known[next(iter(self._known))]
         self._known[digest] = known
         return known
+
+
+@lru_cache(maxsize=MAX_KNOWN)
+def _directly(peer: str) -> Client:
+    return Client(client_address(peer, (), ()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterable, Sequence
 from typing import Annotated, Any, Final
 from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
@@ -268,7 +268,7 @@ def client_of(context: Context[Any, Any]) -> Client:
     return client
 
 
-async def _bounded(chunks: AsyncIterator[bytes]) -> bytes:
+async def _bounded(chunks: AsyncIterable[bytes]) -> bytes:
     body = b""
     async for chunk in chunks:
         body += chunk

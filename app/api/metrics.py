@@ -7,7 +7,7 @@ import os
 from bisect import bisect_left
 from collections import Counter as Tally
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -83,10 +83,10 @@ class Metrics:
         if scope["type"] != "http":
             return send
 
-        async def counted(message: Message) -> None:
+        def counted(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 self._requests[message["status"]] += 1
-            await send(message)
+            return send(message)
 
         return counted
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import lru_cache, partial
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -27,6 +27,7 @@ from app.errors import AppError, PayloadTooLarge
 from app.sparql.description import graphs_query, read_graphs, service_description
 from app.sparql.endpoint import Endpoint
 from app.sparql.formats import content_disposition
+from app.sparql.guard import Client
 from app.sparql.operation import (
     METHODS,
     Form,
@@ -38,7 +39,7 @@ from app.sparql.operation import (
 from app.sparql.request import Request
 
 _REMEMBERED = 1_000
-"""Requests whose query is remembered."""
+"""Requests whose operation is remembered."""
 
 _LONG = 8_192
 """Bytes past which a request is read in a thread: the tokens of 256 kB take up to 0.2 s."""
@@ -76,25 +77,27 @@ class SparqlApp:
         self._max_query_bytes = max_query_bytes
         self._max_result_bytes = max_result_bytes
         self._page = page
-        self._known: dict[Request, Query] = {}
+        self._read = partial(read_operation, max_query_bytes=max_query_bytes)
+        self._remembered = lru_cache(maxsize=_REMEMBERED)(self._read)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["method"] == "OPTIONS":
+        method = scope["method"]
+        if method == "OPTIONS":
             await respond(send, 204, preflight(METHODS))
             return
-        head = scope["method"] == "HEAD"
         headers = dict(scope["headers"])
         operation = None
         try:
-            operation = await self._operation(await self._request(scope, headers, receive))
+            body = await self._body(receive) if method == "POST" else b""
+            operation = await self._operation(scope, headers, body)
             if isinstance(operation, Query):
                 await self._answer(operation, headers, scope, receive, send)
             elif isinstance(operation, Form):
                 page = await self._page(HttpRequest(scope), operation.text)
                 await page(scope, receive, send)
             else:
-                await self._describe(operation, send, head=head)
+                await self._describe(operation, send, head=method == "HEAD")
         except AppError as error:
             if isinstance(error, PayloadTooLarge) and operation is None:
                 self._endpoint.refused(error)
@@ -104,31 +107,16 @@ class SparqlApp:
         except ClientGone:
             return
 
-    async def _request(
-        self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive
-    ) -> Request:
-        return Request(
-            method=scope["method"],
-            query_string=scope["query_string"],
-            content_type=_text(headers.get(b"content-type")),
-            accept=_text(headers.get(b"accept")),
-            body=await self._body(receive) if scope["method"] == "POST" else b"",
-        )
-
-    async def _operation(self, request: Request) -> Operation:
+    async def _operation(
+        self, scope: Scope, headers: Mapping[bytes, bytes], body: bytes
+    ) -> Operation:
         """What the request asks for; of short ones that came last it is remembered."""
-        if known := self._known.get(request):
-            return known
-        read = partial(read_operation, request, max_query_bytes=self._max_query_bytes)
-        size = len(request.query_string) + len(request.body) + len(request.accept or "")
-        if size > _LONG:
-            return await asyncio.to_thread(read)
-        operation = read()
-        if isinstance(operation, Query):
-            if len(self._known) >= _REMEMBERED:
-                del self._known[next(iter(self._known))]
-            self._known[request] = operation
-        return operation
+        accept, query_string = _text(headers.get(b"accept")), scope["query_string"]
+        kind = _text(headers.get(b"content-type"))
+        request = Request(scope["method"], query_string, kind, accept, body)
+        if len(query_string) + len(body) + len(accept or "") > _LONG:
+            return await asyncio.to_thread(self._read, request)
+        return self._remembered(request)
 
     async def _body(self, receive: Receive) -> bytes:
         limit = self._max_query_bytes * _FORM_OVERHEAD
@@ -170,33 +158,37 @@ class SparqlApp:
         """
         method = scope["method"]
         if b"authorization" in headers:  # a wrong key is told, whatever is asked
-            await self._clients.of(scope)
+            client = await self._clients.of(scope)
+        else:
+            client = self._clients.unkeyed(scope)
         kept = self._endpoint.kept(query)
         held = None if method == "POST" else headers.get(b"if-none-match")
         tag = kept.etag if kept else self._endpoint.tag(query) if held else None
         if held and tag and holds(held, tag):
-            await respond(send, 304, [*_caching(tag), (b"vary", b"Accept"), *CORS])
+            await respond(send, 304, [*_caching(tag, method), (b"vary", b"Accept"), *CORS])
         elif kept:
             extra = [*_caching(tag, method), *_as_file(query, kept.media_type)]
             await send_kept(kept, send, head=method == "HEAD", extra=extra)
         else:
-            await self._evaluate(query, scope, receive, send)
+            await self._evaluate(query, client, scope, receive, send)
 
-    async def _evaluate(self, query: Query, scope: Scope, receive: Receive, send: Send) -> None:
-        client = await self._clients.of(scope)
-        unwanted = partial(self._endpoint.nobody_follows, query)
+    async def _evaluate(
+        self, query: Query, client: Client, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        evaluation = self._endpoint.evaluate(query, client)
+        method = scope["method"]
         try:
             async with (
-                cancelled_by_disconnect(receive, unwanted),
-                self._endpoint.evaluate(query, client) as answer,
+                cancelled_by_disconnect(receive, evaluation.nobody_follows),
+                evaluation as answer,
             ):
                 await send_result(
                     answer,
                     send,
-                    head=scope["method"] == "HEAD",
+                    head=method == "HEAD",
                     max_bytes=self._max_result_bytes,
                     extra=[
-                        *_caching(answer.etag, scope["method"]),
+                        *_caching(answer.etag, method),
                         *_as_file(query, answer.media_type),
                         *self._clients.fields(client),
                     ],
@@ -218,11 +210,11 @@ def _caching(tag: str | None, method: str = "GET") -> list[tuple[bytes, bytes]]:
     return [(b"etag", tag.encode()), (b"cache-control", b"public, no-cache")]
 
 
-def _as_file(query: Query, media_type: str) -> list[tuple[bytes, bytes]]:
+def _as_file(query: Query, media_type: str) -> Sequence[tuple[bytes, bytes]]:
     """Content-Disposition for who asks for a file."""
     if not query.download:
-        return []
-    return [(b"content-disposition", content_disposition(query.download, media_type))]
+        return ()
+    return ((b"content-disposition", content_disposition(query.download, media_type)),)
 
 
 def _text(header: bytes | None) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
-from typing import Any
 
 from starlette.types import Receive, Send
 
@@ -119,7 +118,7 @@ class cancelled_by_disconnect:  # noqa: N801 -- reads as what it does: `async wi
     def __init__(
         self,
         receive: Receive,
-        unwanted: Callable[[asyncio.Task[Any] | None], Awaitable[None]] | None = None,
+        unwanted: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._receive = receive
         self._unwanted = unwanted
@@ -127,8 +126,9 @@ class cancelled_by_disconnect:  # noqa: N801 -- reads as what it does: `async wi
         self._watcher: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> None:
-        self._task = asyncio.current_task()
-        self._soon = asyncio.get_running_loop().call_later(_UNWATCHED_SECONDS, self._begin)
+        loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task(loop)
+        self._soon = loop.call_later(_UNWATCHED_SECONDS, self._begin)
 
     def _begin(self) -> None:
         self._watcher = asyncio.create_task(self._watch())
@@ -137,7 +137,7 @@ class cancelled_by_disconnect:  # noqa: N801 -- reads as what it does: `async wi
         while (await self._receive())["type"] != "http.disconnect":
             pass
         if self._unwanted:
-            await self._unwanted(self._task)
+            await self._unwanted()
         self._gone = True
         if self._task:
             self._task.cancel()

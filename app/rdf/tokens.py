@@ -55,8 +55,9 @@ def used_keywords(text: str, *names: str) -> frozenset[str]:
     Codepoint escapes stand for their character anywhere in a text (§19.2), but the engine reads
     them in strings and IRIs only. A keyword counts if it is one in either reading.
     """
+    readings = {text, _unescaped(text)} if "\\" in text else {text}
     found: set[str] = set()
-    for reading in {text, _unescaped(text)}:
+    for reading in readings:
         upper = reading.upper()
         wanted = {name for name in names if name in upper} - found
         for name in _used(reading, sorted(wanted)) if wanted else ():
@@ -163,4 +164,4 @@ def _unescaped(text: str) -> str:
         code = int(match.group(1) or match.group(2), 16)
         return chr(code) if code <= sys.maxunicode else "\ufffd"
 
-    return _ESCAPE.sub(character, text) if "\\" in text else text
+    return _ESCAPE.sub(character, text)

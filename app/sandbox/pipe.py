@@ -23,7 +23,7 @@ class Answer:
     """What a worker says to one job; `read` may be cancelled at any moment without losing a frame.
 
     `begun` is when it turned to this job, in the loop's time, and infinite before; `worked` is what
-    `clock` said then. `unwanted` is one that nobody will read.
+    `clock` said then. `frames` have come and are not read; an `unwanted` answer gets none.
     """
 
     def __init__(self, pipe: Pipe, number: int, generation: int) -> None:
@@ -33,16 +33,9 @@ class Answer:
         self.worked = 0.0
         self.unwanted = False
         self._pipe = pipe
-        self._frames: deque[tuple[int, bytes]] = deque()
+        self.frames: list[tuple[int, bytes]] = []
         self._error: type[Exception] | None = None
         self._waiter: asyncio.Future[None] | None = None
-
-    def add(self, kind: int, payload: bytes) -> int:
-        """Take a frame; how many bytes wait to be read therefore."""
-        if self.unwanted:
-            return 0
-        self._frames.append((kind, payload))
-        return len(payload)
 
     def wake(self) -> None:
         """Have who waits in `read` look again."""
@@ -62,20 +55,20 @@ class Answer:
     def drop(self) -> int:
         """Nobody will read it; how many bytes no longer wait therefore."""
         self.unwanted = True
-        dropped = sum(len(payload) for _, payload in self._frames)
-        self._frames.clear()
+        dropped = sum(len(payload) for _, payload in self.frames)
+        self.frames.clear()
         return dropped
 
-    async def read(self, until: float) -> tuple[int, bytes]:
-        """The next frame; raises EOFError when the worker has ended, and NotBegun.
+    async def read(self, until: float) -> list[tuple[int, bytes]]:
+        """The frames that have come, as soon as there is one.
 
-        Raises TimeoutError when nothing has come by `until` in the loop's time, or `interrupt` is
-        called.
+        Raises EOFError when the worker has ended, and NotBegun; TimeoutError when nothing has come
+        by `until` in the loop's time, or `interrupt` is called.
         """
-        while not self._frames:
+        while not self.frames:
             if self._error:
                 raise self._error
-            loop = asyncio.get_running_loop()
+            loop = self._pipe.loop
             self._waiter = loop.create_future()
             # Not asyncio.timeout: it would be most of what a lookup costs here.
             timer = loop.call_at(until, self.interrupt)
@@ -83,9 +76,9 @@ class Answer:
                 await self._waiter
             finally:
                 timer.cancel()
-        kind, payload = self._frames.popleft()
-        self._pipe.release(len(payload))
-        return kind, payload
+        frames, self.frames = self.frames, []
+        self._pipe.release(sum([len(payload) for _, payload in frames]))
+        return frames
 
 
 class Pipe(asyncio.Protocol):
@@ -96,10 +89,11 @@ class Pipe(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.clock: Callable[[], float] = float
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._asked = 0
-        self._buffer = bytearray()
+        self._unsent: list[bytes] = []
+        self._rest = b""
         self._held = 0
         self._closed = False
         self._paused = False
@@ -112,14 +106,17 @@ class Pipe(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Give frames to whom they are for; past what is kept here, the worker has to wait."""
-        self._buffer += data
+        frames, self._rest = wire.cut(self._rest + data)
         answer = None
-        for kind, payload in wire.cut(self._buffer):
+        for frame in frames:
             if not self.line:  # who answers what nobody asked is not to be believed any more
                 self.close()
                 break
+            kind, payload = frame
             answer = self.line[0]
-            self._held += answer.add(kind, payload)
+            if not answer.unwanted:
+                answer.frames.append(frame)
+                self._held += len(payload)
             if kind in wire.LAST:
                 answer.wake()
                 answer = None
@@ -149,15 +146,15 @@ class Pipe(asyncio.Protocol):
         self.line.append(answer)
         if self._closed:
             answer.end(NotBegun)
-        elif self._transport:
-            self._transport.write(message)
+        else:
+            self._send(message)
         return answer
 
     def give_up(self, answer: Answer) -> None:
         """Let an answer go; a job that is not begun need not be."""
         self.release(answer.drop())
-        if self._transport and answer in self.line:
-            self._transport.write(wire.message(wire.SKIP, answer.number))
+        if answer in self.line:
+            self._send(wire.message(wire.SKIP, answer.number))
 
     def take_back(self) -> None:
         """Have others do what the worker has not begun."""
@@ -183,6 +180,17 @@ class Pipe(asyncio.Protocol):
             self._paused = False
             self._transport.resume_reading()
 
+    def _send(self, message: bytes) -> None:
+        """Send with all else of this turn of the loop, so that the worker is woken once."""
+        self._unsent.append(message)
+        if len(self._unsent) == 1:
+            self.loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        messages, self._unsent = self._unsent, []
+        if self._transport and not self._closed:
+            self._transport.write(b"".join(messages))
+
     def _begin(self, answer: Answer) -> None:
-        answer.begun = self._loop.time()
+        answer.begun = self.loop.time()
         answer.worked = self.clock()

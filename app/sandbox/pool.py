@@ -106,6 +106,7 @@ class _Worker:
         self.generation = 0
         self._status: int | None = None
         self._statuses = statuses
+        self._clock = (~(process.pid or 0) << 3) | _CPU_CLOCK
         self._end = select.poll()
         self._end.register(process.sentinel, select.POLLIN)
 
@@ -140,7 +141,7 @@ class _Worker:
     def worked(self) -> float:
         """Seconds of a processor that it has had so far; no limit where that is not told."""
         try:
-            return time.clock_gettime((~(self.process.pid or 0) << 3) | _CPU_CLOCK)
+            return time.clock_gettime(self._clock)
         except (OSError, ValueError):  # it has ended; the wall clock decides
             return math.inf
 
@@ -322,9 +323,7 @@ class Pool:
 
     def fill(self, one: _Worker) -> None:
         """Let those in line share the worker, as far as it has room."""
-        while (
-            (lane := one.lane) and lane.waiting and one.has_room(asyncio.get_running_loop().time())
-        ):
+        while (lane := one.lane) and lane.waiting and one.has_room(one.pipe.loop.time()):
             if lane.share(one):
                 one.users += 1
 
@@ -476,7 +475,7 @@ class Pool:
         self.started += 1
         try:
             until = asyncio.get_running_loop().time() + _SPAWN_SECONDS
-            _, greeting = await pipe.greeting.read(until)
+            (_, greeting), *_ = await pipe.greeting.read(until)
         except (EOFError, TimeoutError):
             self._retire(one)
             raise WorkerDied("A worker ended before its first job; see the log.") from None
@@ -653,12 +652,12 @@ class _Run:
                 yield chunk
 
     async def _step(self, until: float) -> None:
-        """Take one frame; raises TimeoutError when none has come by `until`."""
+        """Take what has come; raises TimeoutError when nothing has by `until`."""
         one, answer = self._worker, self._answer
         if one is None or answer is None:
             raise WorkerDied("The worker is gone.")
         try:
-            kind, payload = await answer.read(min(until, self._deadline))
+            frames = await answer.read(min(until, self._deadline))
         except NotBegun:
             await self._begin_elsewhere(one)
             return
@@ -668,18 +667,19 @@ class _Run:
             if self._loop.time() < self._deadline:
                 raise
             raise self._too_late() from None
-        if kind == wire.DATA:
-            self._held.append(payload)
-            self._held_bytes += len(payload)
-        elif kind == wire.HEADER:
-            self._header = wire.value_of(payload)
-        elif kind == wire.PROGRESS:
-            if self._on_progress:
-                self._on_progress(json.loads(payload))
-        elif kind == wire.DONE:
-            self._finish()
-        elif kind == wire.ERROR:
-            self._fail(one, AppError.from_dict(json.loads(payload)))
+        for kind, payload in frames:
+            if kind == wire.DATA:
+                self._held.append(payload)
+                self._held_bytes += len(payload)
+            elif kind == wire.HEADER:
+                self._header = wire.value_of(payload)
+            elif kind == wire.PROGRESS:
+                if self._on_progress:
+                    self._on_progress(json.loads(payload))
+            elif kind == wire.DONE:
+                self._finish()
+            elif kind == wire.ERROR:
+                self._fail(one, AppError.from_dict(json.loads(payload)))
 
     def _fail(self, one: _Worker, error: AppError) -> NoReturn:
         if type(error) is MemoryExceeded:

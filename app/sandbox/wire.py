@@ -52,24 +52,25 @@ def frame(kind: int, payload: bytes = b"") -> bytes:
 
 def frames(kind: int, payload: bytes) -> bytes:
     """As many frames as `payload` needs; none when it is empty."""
+    if len(payload) <= MAX_PAYLOAD:
+        return frame(kind, payload) if payload else b""
     return b"".join(
-        frame(kind, payload[at : at + MAX_PAYLOAD]) for at in range(0, len(payload), MAX_PAYLOAD)
+        [frame(kind, payload[at : at + MAX_PAYLOAD]) for at in range(0, len(payload), MAX_PAYLOAD)]
     )
 
 
-def cut(buffer: bytearray) -> list[tuple[int, bytes]]:
-    """Take the whole frames from the front of what has been received."""
+def cut(received: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
+    """The whole frames at the front of what has been received, and the rest."""
     found = []
-    at = 0
-    while len(buffer) - at >= HEAD.size:
-        kind, size = HEAD.unpack_from(buffer, at)
-        begin = at + HEAD.size
-        if len(buffer) < begin + size:
+    begin = HEAD.size
+    while begin <= len(received):
+        kind, size = HEAD.unpack_from(received, begin - HEAD.size)
+        end = begin + size
+        if end > len(received):
             break
-        at = begin + size
-        found.append((kind, bytes(buffer[begin:at])))
-    del buffer[:at]
-    return found
+        found.append((kind, received[begin:end]))
+        begin = end + HEAD.size
+    return found, received[begin - HEAD.size :]
 
 
 def message(kind: int, value: Any) -> bytes:

@@ -108,7 +108,7 @@ class Inbox:
 
     def __init__(self, pipe: socket.socket) -> None:
         self._pipe = pipe
-        self._buffer = bytearray()
+        self._rest = b""
         self._parts: list[bytes] = []
         self._jobs: deque[tuple[bytes, bytes]] = deque()
         self._taken = 0
@@ -135,8 +135,8 @@ class Inbox:
         received = self._pipe.recv(_RECEIVED_BYTES, flags)
         if not received:
             raise EOFError
-        self._buffer += received
-        for kind, payload in wire.cut(self._buffer):
+        frames, self._rest = wire.cut(self._rest + received)
+        for kind, payload in frames:
             if kind == wire.RUN:
                 asked, *body = self._parts
                 self._jobs.append((asked, b"".join(body)))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Final
 
@@ -20,7 +18,7 @@ from app.errors import (
 )
 from app.sparql.cache import Kept, ResultCache, etag
 from app.sparql.evaluation import Answer, Evaluator
-from app.sparql.guard import Client, Guard
+from app.sparql.guard import Client, Guard, Visit
 from app.sparql.operation import Query
 
 _SAME_FOR_ALL: Final = (
@@ -64,37 +62,17 @@ class Endpoint:
 
     def evaluate(
         self, query: Query, client: Client | None = None, *, door: str = "sparql"
-    ) -> AbstractAsyncContextManager[Answer]:
-        """The answer for a client, None for the service itself; leaving early stops the work.
+    ) -> Evaluation:
+        """The answer for a client, None for the service itself, as a context.
 
-        What is answered from memory, or shared, counts for nobody. Raises RateLimited and what
-        `Evaluator.evaluate` raises.
+        What is answered from memory, or shared, counts for nobody. To enter raises RateLimited and
+        what `Evaluator.evaluate` raises; to leave early stops the work.
         """
-        if kept := self.kept(query):
-            return contextlib.nullcontext(_answer(kept))
-        evaluation = _Evaluation(self, query, client, door)
-        if query.repeatable and (flight := self._flights.get(query)):
-            return self._following(evaluation, flight)
-        return evaluation
-
-    @contextlib.asynccontextmanager
-    async def _following(self, own: _Evaluation, flight: Flight) -> AsyncIterator[Answer]:
-        if kept := await flight.follow():
-            self.shared += 1
-            yield _answer(kept)
-            return
-        async with own as answer:
-            yield answer
-
-    async def nobody_follows(self, query: Query, leader: asyncio.Task[object] | None) -> None:
-        """Wait until nobody else wants what this task evaluates."""
-        flight = self._flights.get(query)
-        if flight and flight.leader is leader:
-            await flight.left_alone()
+        return Evaluation(self, query, client, door)
 
 
-class _Evaluation:
-    """What is not answered from memory, as far as the guard admits it.
+class Evaluation:
+    """A query on its way to an answer: from memory, from another's evaluation or from its own.
 
     The result of a repeatable query is kept, and shared unless another evaluation of it is under
     way. A class, since generators would cost a lookup a tenth of its time.
@@ -106,10 +84,38 @@ class _Evaluation:
         self._client = client
         self._door = door
         self._flight: Flight | None = None
+        self._visit: Visit | None = None
 
     async def __aenter__(self) -> Answer:
-        if not self._query.repeatable:
+        endpoint, query = self._endpoint, self._query
+        if kept := endpoint.kept(query):
+            return _answer(kept)
+        if not query.repeatable:
             return await self._evaluated()
+        if (flight := endpoint._flights.get(query)) and (kept := await flight.follow()):
+            endpoint.shared += 1
+            return _answer(kept)
+        return await self._leading()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        if self._visit is None:
+            return None
+        try:
+            return await self._running.__aexit__(kind, error, trace)
+        finally:
+            self._visit.end(error)
+
+    async def nobody_follows(self) -> None:
+        """Wait until nobody else wants what this evaluates."""
+        if self._flight:
+            await self._flight.left_alone()
+
+    async def _leading(self) -> Answer:
         endpoint, query = self._endpoint, self._query
         if query not in endpoint._flights:
             self._flight = endpoint._flights[query] = Flight()
@@ -119,51 +125,42 @@ class _Evaluation:
         except BaseException as error:
             self._land(error if isinstance(error, _SAME_FOR_ALL) else None)
             raise
-        tag = etag(query, answer.generation)
+        generation, media_type, complete, chunks, _ = answer
+        tag = etag(query, generation)
         kept = None
-        if answer.complete is not None:
-            kept = Kept(answer.generation, answer.media_type, answer.complete, tag)
+        if complete is not None:
+            kept = Kept(generation, media_type, complete, tag)
             endpoint.cache.put(query, kept)
         self._land(kept)
-        return Answer(answer.generation, answer.media_type, answer.complete, answer.chunks, tag)
+        return Answer(generation, media_type, complete, chunks, tag)
 
     async def _evaluated(self) -> Answer:
-        endpoint = self._endpoint
-        self._visit = endpoint._guard.admitted(self._client, self._query, door=self._door)
-        self._evaluation = endpoint._evaluator.evaluate(self._query)
+        endpoint, query = self._endpoint, self._query
+        visit = endpoint._guard.admitted(self._client, query, door=self._door)
+        self._running = endpoint._evaluator.evaluate(query)
         try:
-            answer = await self._evaluation.__aenter__()
+            answer = await self._running.__aenter__()
         except BaseException as error:
-            self._visit.end(error)
+            visit.end(error)
             raise
+        self._visit = visit
         try:
-            return self._visit.measured(answer)
+            return visit.measured(answer)
         except PayloadTooLarge as error:
             await self.__aexit__(type(error), error, error.__traceback__)
             raise
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool | None:
-        try:
-            return await self._evaluation.__aexit__(kind, error, trace)
-        finally:
-            self._visit.end(error)
 
     def _land(self, outcome: Kept | AppError | None) -> None:
         if self._flight:
             del self._endpoint._flights[self._query]
             self._flight.land(outcome)
+            self._flight = None
 
 
 class Flight:
-    """An evaluation under way, the task that leads it, and those who wait for it."""
+    """An evaluation under way, and those who wait for it."""
 
     def __init__(self) -> None:
-        self.leader = asyncio.current_task()
         self._followers: set[asyncio.Future[Kept | None]] = set()
         self._alone: asyncio.Future[None] | None = None
 

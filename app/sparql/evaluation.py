@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable
 from contextlib import AbstractAsyncContextManager
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
@@ -23,7 +23,7 @@ class Answer(NamedTuple):
     generation: int
     media_type: str
     complete: bytes | None
-    chunks: AsyncIterator[bytes]
+    chunks: AsyncIterable[bytes]
     etag: str | None = None
 
 
@@ -89,9 +89,7 @@ class _Answering:
 
     async def __aenter__(self) -> Answer:
         result = await self._job.__aenter__()
-        return Answer(
-            result.generation, result.header["media_type"], result.complete, aiter(result)
-        )
+        return Answer(result.generation, result.header["media_type"], result.complete, result)
 
     async def __aexit__(self, *raised: Any) -> None:
         await self._job.__aexit__(*raised)

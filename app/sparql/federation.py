@@ -17,7 +17,7 @@ import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from app.errors import AppError, FederationRefused, ServiceFailed
@@ -203,7 +203,7 @@ class FederatedEvaluator:
         finally:
             for one in asked:
                 one.cancel()
-        return replace(query, text=inlined(query.text, calls, blocks))
+        return query.with_text(inlined(query.text, calls, blocks))
 
     async def _read_rest(self, text: str, calls: Sequence[Call]) -> None:
         """Raise SyntaxRejected, with the line that is meant, before anybody is called for nothing.

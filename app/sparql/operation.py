@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from app.errors import (
     InvalidRequest,
@@ -35,39 +37,62 @@ METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 _NO_UPDATES = "This address answers queries only; send updates to /sparql/update, with a key."
 _OF_UPDATES = frozenset({"update", "using-graph-uri", "using-named-graph-uri"})
 
+_SHORT = 1_000
+"""Characters of wishes up to which they are remembered."""
+
+_LONGEST_CHARACTER = 4
+"""Bytes of UTF-8."""
 
 _CALLING = ("SERVICE", "LOAD")
 _CHANGING = ("RAND", "NOW", "UUID", "STRUUID")
 """What gives another result each time. BNODE only gives other labels."""
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class _Asked(NamedTuple):
+    """What makes a query the same as another one."""
+
+    text: str
+    default_graphs: tuple[str, ...] | None
+    named_graphs: tuple[str, ...] | None
+    results: str
+    graphs: str
+
+
+class Query(_Asked):
     """One query operation (§2.1).
 
     `default_graphs` and `named_graphs` are the protocol's dataset, which overrides FROM (§2.1.4);
     both are None when the request states none. `results` and `graphs` are the media type for
     either kind of result. `download` is the name under which a browser shall save the result; it
     makes no other query.
+
+    A tuple, for the sake of its hash: cache and flights look for each query ten times.
     """
 
-    text: str
-    default_graphs: tuple[str, ...] | None = None
-    named_graphs: tuple[str, ...] | None = None
-    results: str = media.RESULTS_JSON
-    graphs: str = media.TURTLE
-    download: str | None = field(default=None, compare=False)
-    _uses: frozenset[str] = field(init=False, compare=False, repr=False)
-    _hash: int = field(init=False, compare=False, repr=False)
+    download: str | None
+    _uses: frozenset[str]
 
-    def __post_init__(self) -> None:
+    def __new__(
+        cls,
+        text: str,
+        default_graphs: tuple[str, ...] | None = None,
+        named_graphs: tuple[str, ...] | None = None,
+        results: str = media.RESULTS_JSON,
+        graphs: str = media.TURTLE,
+        *,
+        download: str | None = None,
+    ) -> Query:
+        """See the class."""
+        made = tuple.__new__(cls, (text, default_graphs, named_graphs, results, graphs))
+        made.download = download
         # Here, since a long request is read in a thread, and what comes after is not.
-        object.__setattr__(self, "_uses", used_keywords(self.text, *_CALLING, *_CHANGING))
-        known_by = (self.text, self.default_graphs, self.named_graphs, self.results, self.graphs)
-        object.__setattr__(self, "_hash", hash(known_by))
+        made._uses = used_keywords(text, *_CALLING, *_CHANGING)
+        return made
 
-    def __hash__(self) -> int:
-        return self._hash  # cache and flights look for each query ten times
+    def with_text(self, text: str) -> Query:
+        """Another query on the same terms."""
+        _, default, named, results, graphs = self
+        return Query(text, default, named, results, graphs, download=self.download)
 
     @property
     def federated(self) -> bool:
@@ -109,11 +134,16 @@ def read_operation(request: Request, *, max_query_bytes: int) -> Operation:
         parameters, text = _posted(request)
     else:
         parameters, text = decoded(request.query_string), None
-    if any(name in _OF_UPDATES for name, _ in parameters):
-        raise InvalidRequest(_NO_UPDATES, field="update")
-    texts = [value for name, value in parameters if name == "query"]
-    if text is not None:
-        texts.append(text)
+    texts = [] if text is None else [text]
+    others = []
+    for parameter in parameters:
+        name, value = parameter
+        if name == "query":
+            texts.append(value)
+        elif name in _OF_UPDATES:
+            raise InvalidRequest(_NO_UPDATES, field="update")
+        else:
+            others.append(parameter)
     if not texts and request.method != "POST":
         return _describe(request, parameters)
     if len(texts) != 1:
@@ -123,17 +153,61 @@ def read_operation(request: Request, *, max_query_bytes: int) -> Operation:
             field="query",
         )
     text = texts[0]
-    if _from_a_person(request, parameters):
+    wishes = _wishes(tuple(others), request.accept, linked=request.method != "POST")
+    if wishes is None:
         return Form(text)
-    return _query(text, parameters, request.accept, max_query_bytes)
+    if len(text) * _LONGEST_CHARACTER > max_query_bytes:
+        _refuse_longer(text, max_query_bytes)
+    if not text or text.isspace():
+        raise InvalidRequest("The query is empty.", field="query")
+    default, named, results, graphs, download = wishes
+    return Query(text, default, named, results, graphs, download=download)
 
 
-def _from_a_person(request: Request, parameters: list[tuple[str, str]]) -> bool:
-    """Whether a followed link, not a program or the form itself, asks for a query."""
-    named = named_format(parameters) or download_name(parameters)
-    offered = (*RESULT_OFFERS, *GRAPH_OFFERS, media.HTML)
-    prefers_page = media.negotiate(request.accept, offered) == media.HTML
-    return request.method != "POST" and not named and prefers_page
+def _refuse_longer(text: str, max_query_bytes: int) -> None:
+    if len(text.encode("utf-8", "surrogatepass")) > max_query_bytes:
+        raise PayloadTooLarge(f"The query is longer than {max_query_bytes // 1024} kB.")
+
+
+class _Wishes(NamedTuple):
+    """What a request says of its query beside the text, as the fields of `Query`."""
+
+    default_graphs: tuple[str, ...] | None
+    named_graphs: tuple[str, ...] | None
+    results: str
+    graphs: str
+    download: str | None
+
+
+def _wishes(
+    parameters: tuple[tuple[str, str], ...], accept: str | None, *, linked: bool
+) -> _Wishes | None:
+    """Of a request that may be a followed link; None is for a person, who is shown the form.
+
+    Most have them in common, so those that are short are remembered.
+    """
+    size = len(accept or "") + sum([len(name) + len(value) for name, value in parameters])
+    read = _remembered_wishes if size <= _SHORT else _read_wishes
+    return read(parameters, accept, linked)
+
+
+def _read_wishes(
+    parameters: tuple[tuple[str, str], ...], accept: str | None, linked: bool
+) -> _Wishes | None:
+    download = download_name(parameters)
+    if linked and not (download or named_format(parameters)):
+        offered = (*RESULT_OFFERS, *GRAPH_OFFERS, media.HTML)
+        if media.negotiate(accept, offered) == media.HTML:
+            return None
+    default = graph_iris(parameters, "default-graph-uri")
+    named = graph_iris(parameters, "named-graph-uri")
+    results, graphs = chosen_formats(parameters, accept)
+    if not (default or named):
+        return _Wishes(None, None, results, graphs, download)
+    return _Wishes(default, named, results, graphs, download)
+
+
+_remembered_wishes = lru_cache(maxsize=256)(_read_wishes)
 
 
 def _posted(request: Request) -> tuple[list[tuple[str, str]], str | None]:
@@ -160,24 +234,3 @@ def _describe(request: Request, parameters: list[tuple[str, str]]) -> ServiceDes
     if chosen is None:
         raise NotAcceptable([*media.GRAPH_FORMATS, media.HTML])
     return Form() if chosen == media.HTML else ServiceDescription(chosen)
-
-
-def _query(
-    text: str, parameters: list[tuple[str, str]], accept: str | None, max_query_bytes: int
-) -> Query:
-    if len(text.encode("utf-8", "surrogatepass")) > max_query_bytes:
-        raise PayloadTooLarge(f"The query is longer than {max_query_bytes // 1024} kB.")
-    if not text.strip():
-        raise InvalidRequest("The query is empty.", field="query")
-    default = graph_iris(parameters, "default-graph-uri")
-    named = graph_iris(parameters, "named-graph-uri")
-    stated = bool(default or named)
-    results, graphs = chosen_formats(parameters, accept)
-    return Query(
-        text=text,
-        default_graphs=default if stated else None,
-        named_graphs=named if stated else None,
-        results=results,
-        graphs=graphs,
-        download=download_name(parameters),
-    )

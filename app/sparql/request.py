@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from binascii import a2b_qp
+from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -17,7 +18,7 @@ UPDATE_TYPE = "application/sparql-update"
 FORM_TYPE = "application/x-www-form-urlencoded"
 _MAX_GRAPHS = 1_000
 
-Parameters = list[tuple[str, str]]
+Parameters = Sequence[tuple[str, str]]
 
 
 class Request(NamedTuple):
@@ -30,7 +31,7 @@ class Request(NamedTuple):
     body: bytes = b""
 
 
-def decoded(form: bytes) -> Parameters:
+def decoded(form: bytes) -> list[tuple[str, str]]:
     """Percent-decoded once, `+` is a space; bytes that are not UTF-8 are refused."""
     parts = [part.partition(b"=") for part in form.split(b"&", 2 * _MAX_GRAPHS) if part]
     if not form.isascii():
@@ -50,9 +51,9 @@ def _unquoted(data: bytes) -> str:
     sign that begins it. What is none is left as it is, and does not get shorter; only the ends of
     lines mean something else there.
     """
-    data = data.replace(b"+", b" ")
-    escapes = data.count(b"%")
-    if escapes:
+    if b"+" in data:
+        data = data.replace(b"+", b" ")
+    if escapes := data.count(b"%"):
         read = a2b_qp(data.replace(b"=", b"=3D").replace(b"%", b"="))
         regular = len(read) == len(data) - 2 * escapes and b"\n" not in data and b"\r" not in data
         data = read if regular else unquote_to_bytes(data)

@@ -21,7 +21,7 @@ async def connected() -> tuple[Pipe, socket.socket]:
 async def read(pipe: Pipe, *messages: bytes) -> list[tuple[int, bytes]]:
     """The first frames that the worker says to what it was asked with these messages."""
     until = asyncio.get_running_loop().time() + SOON
-    return [await answer.read(until) for answer in [pipe.ask(one, 1) for one in messages]]
+    return [(await answer.read(until))[0] for answer in [pipe.ask(one, 1) for one in messages]]
 
 
 def test_answers_come_in_the_order_of_the_questions_however_they_are_cut() -> None:

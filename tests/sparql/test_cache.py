@@ -11,7 +11,7 @@ import pytest
 
 from app.errors import AppError, DeadlineExceeded, Overloaded, SyntaxRejected
 from app.sparql.cache import Kept, ResultCache, etag
-from app.sparql.endpoint import Endpoint
+from app.sparql.endpoint import Endpoint, Evaluation
 from app.sparql.evaluation import Answer
 from app.sparql.guard import Guard
 from app.sparql.operation import Query
@@ -65,7 +65,11 @@ class Evaluations:
 
 
 async def ask(endpoint: Endpoint, query: Query = ASK) -> tuple[bytes, str | None]:
-    async with endpoint.evaluate(query) as answer:
+    return await result(endpoint.evaluate(query))
+
+
+async def result(evaluation: Evaluation) -> tuple[bytes, str | None]:
+    async with evaluation as answer:
         return b"".join([chunk async for chunk in answer.chunks]), answer.etag
 
 
@@ -266,9 +270,11 @@ def test_the_work_goes_on_until_the_last_one_has_left() -> None:
     async def test() -> None:
         evaluations = Evaluations()
         endpoint = Endpoint(evaluations, ResultCache(1 << 20), UNGUARDED)
-        leader, first, second = together(endpoint, 3)
+        leading = endpoint.evaluate(ASK)
+        leader = asyncio.create_task(result(leading))
+        first, second = together(endpoint, 2)
         await settled()
-        leaving = asyncio.create_task(endpoint.nobody_follows(ASK, leader))
+        leaving = asyncio.create_task(leading.nobody_follows())
         first.cancel()
         await settled()
         assert not leaving.done()
@@ -285,9 +291,12 @@ def test_who_follows_can_leave_at_once_and_gets_it_when_the_leader_is_broken_off
     async def test() -> None:
         evaluations = Evaluations()
         endpoint = Endpoint(evaluations, ResultCache(1 << 20), UNGUARDED)
-        leader, follower = together(endpoint, 2)
+        (leader,) = together(endpoint, 1)
         await settled()
-        await endpoint.nobody_follows(ASK, follower)
+        following = endpoint.evaluate(ASK)
+        follower = asyncio.create_task(result(following))
+        await settled()
+        await following.nobody_follows()
         leader.cancel()
         evaluations.end(b"result")
         assert (await follower)[0] == b"result"
