@@ -55,15 +55,17 @@ class Front:
         app: ASGIApp = self.framework
         if scope["type"] == "http":
             path: str = scope["path"]
-            if path.startswith("/graphs/"):  # the addresses of graphs, with the store's own
-                path = "/graphs"
-            folder = path[: path.rfind("/") + 1]
-            app = self._raw.get(path) or self._below.get(folder, app)
+            app = self._raw.get(path) or self._in_folder(path)
             if self._retirements:
                 send = announcing(self._retirements, scope["path"], send)
             if error := _unnameable(scope):
                 app = self._problems.response(Request(scope), error)
         await app(scope, receive, self._metrics.counting(scope, send))
+
+    def _in_folder(self, path: str) -> ASGIApp:
+        if path.startswith("/graphs/"):  # the addresses of graphs, with the store's own
+            return self._raw["/graphs"]
+        return self._below.get(path[: path.rfind("/") + 1], self.framework)
 
 
 def _unnameable(scope: Scope) -> AppError | None:

@@ -65,7 +65,7 @@ class _Response:
     def _written(self, head: Message, body: bytes) -> bool:
         cycle, status = self._cycle, head["status"]
         fields = [*cycle.default_headers, *head["headers"]]
-        lines = b"".join([b"%b: %b\r\n" % field for field in fields])
+        lines = b"\r\n".join(map(b": ".join, fields))
         if (
             not cycle.keep_alive
             or cycle.disconnected
@@ -74,11 +74,11 @@ class _Response:
             or status in _WITHOUT_CONTENT
             or not _DECIDES.isdisjoint(self._fields)
             or self._fields[b"content-length"] != b"%d" % len(body)
-            or len(lines.translate(None, _CONTROLS)) != len(lines) - 2 * len(fields)
+            or len(lines.translate(None, _CONTROLS)) != len(lines) - 2 * (len(fields) - 1)
         ):
             return False
         cycle.response_started = cycle.response_complete = True
-        cycle.transport.write(b"".join((STATUS_LINE[status], lines, b"\r\n", body)))
+        cycle.transport.write(b"".join((STATUS_LINE[status], lines, b"\r\n\r\n", body)))
         cycle.message_event.set()
         cycle.on_response()
         return True

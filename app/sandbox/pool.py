@@ -62,7 +62,7 @@ _SPARE = 1
 """Workers ready beyond the free light places, so that the next lookup need not wait for a fork."""
 
 _SPAWN_SECONDS = 60.0
-_RUN = wire.frame(wire.RUN)
+_DATA = frozenset({wire.DATA, wire.DONE})
 _NICENESS = 10
 _SIGNALS_OF_MEMORY = {-6, -11}  # an allocation that fails aborts; a stack that is full faults
 
@@ -130,7 +130,8 @@ class _Worker:
         """Hand over a job."""
         self.generation = checkpoint.generation
         message = wire.job(checkpoint.path, checkpoint.generation, asked)
-        return self.pipe.ask(message + wire.frames(wire.BODY, body) + _RUN, self.generation)
+        message += wire.pieces(wire.BODY, body, last=wire.RUN)
+        return self.pipe.ask(message, self.generation)
 
     def make_heavy(self) -> None:
         """Let lookups go first; a niceness cannot be taken back, so the worker is retired after."""
@@ -668,16 +669,16 @@ class _Run:
                 raise
             raise self._too_late() from None
         for kind, payload in frames:
-            if kind == wire.DATA:
+            if kind in _DATA:
                 self._held.append(payload)
                 self._held_bytes += len(payload)
+                if kind == wire.DONE:
+                    self._finish()
             elif kind == wire.HEADER:
                 self._header = wire.value_of(payload)
             elif kind == wire.PROGRESS:
                 if self._on_progress:
                     self._on_progress(json.loads(payload))
-            elif kind == wire.DONE:
-                self._finish()
             elif kind == wire.ERROR:
                 self._fail(one, AppError.from_dict(json.loads(payload)))
 

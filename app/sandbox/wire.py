@@ -23,7 +23,7 @@ JOB: Final = ord("J")
 BODY: Final = ord("B")
 """To the worker: a piece of the job's input."""
 RUN: Final = ord("R")
-"""To the worker: the input is complete."""
+"""To the worker: the last piece of the input, and to begin."""
 
 SKIP: Final = ord("S")
 """To the worker: do not begin the job of this number, counted from one (JSON)."""
@@ -37,7 +37,7 @@ PROGRESS: Final = ord("P")
 ERROR: Final = ord("X")
 """From the worker: `AppError.as_dict()`; ends the job."""
 DONE: Final = ord("Z")
-"""From the worker: the result is complete."""
+"""From the worker: the last piece of the result."""
 SKIPPED: Final = ord("K")
 """From the worker: the job was not begun, as was asked."""
 
@@ -45,18 +45,18 @@ LAST: Final = frozenset({ERROR, DONE, SKIPPED})
 """What ends an answer; each job gets exactly one, in the order in which they were asked."""
 
 
-def frame(kind: int, payload: bytes = b"") -> bytes:
+def frame(kind: int, payload: bytes | bytearray = b"") -> bytes:
     """One frame; `payload` must not exceed MAX_PAYLOAD."""
     return HEAD.pack(kind, len(payload)) + payload
 
 
-def frames(kind: int, payload: bytes) -> bytes:
-    """As many frames as `payload` needs; none when it is empty."""
+def pieces(kind: int, payload: bytes | bytearray, *, last: int) -> bytes:
+    """A payload in as many frames as it needs; the one that ends it is of the kind `last`."""
     if len(payload) <= MAX_PAYLOAD:
-        return frame(kind, payload) if payload else b""
-    return b"".join(
-        [frame(kind, payload[at : at + MAX_PAYLOAD]) for at in range(0, len(payload), MAX_PAYLOAD)]
-    )
+        return HEAD.pack(last, len(payload)) + payload
+    cuts = range(0, len(payload), MAX_PAYLOAD)
+    made = [frame(kind, payload[at : at + MAX_PAYLOAD]) for at in cuts[:-1]]
+    return b"".join([*made, frame(last, payload[cuts[-1] :])])
 
 
 def cut(received: bytes) -> tuple[list[tuple[int, bytes]], bytes]:

@@ -33,6 +33,7 @@ class Reply:
 
     def __init__(self, pipe: socket.socket) -> None:
         self._pipe = pipe
+        self._head = b""
         self._gathered = bytearray()
 
     def start(self, header: Mapping[str, Any] | bytes) -> None:
@@ -41,31 +42,38 @@ class Reply:
         They are values of JSON, or that JSON itself if it is at hand.
         """
         encoded = header if isinstance(header, bytes) else wire.encoded(header)
-        self._gathered += wire.frame(wire.HEADER, encoded)
+        self._head = wire.frame(wire.HEADER, encoded)
 
     def progress(self, **facts: Any) -> None:
         """Say how far the job is."""
-        self._gathered += wire.message(wire.PROGRESS, facts)
-        self._send()
+        self._pipe.sendall(wire.message(wire.PROGRESS, facts))
 
     def write(self, data: Any) -> int:
         """Add a piece of the result."""
-        self._gathered += wire.frames(wire.DATA, bytes(data))
+        self._gathered += data
         if len(self._gathered) > _GATHERED_BYTES:
-            self._send()
+            self._send(wire.DATA)
         return len(data)
 
     def flush(self) -> None:
         """Nothing: the engine asks for it after each result, which goes with the last frame."""
 
-    def _send(self) -> None:
-        self._pipe.sendall(self._gathered)
+    def _send(self, last: int) -> None:
+        self._pipe.sendall(self._head + wire.pieces(wire.DATA, self._gathered, last=last))
+        self._head = b""
         self._gathered.clear()
 
-    def end(self, last: bytes) -> None:
-        """Send the rest and the last frame."""
-        self._gathered += last
-        self._send()
+    def end(self) -> None:
+        """Send the rest of the result."""
+        self._send(wire.DONE)
+
+    def fail(self, error: AppError) -> None:
+        """Send why there is no result, or no more of it."""
+        self._pipe.sendall(wire.message(wire.ERROR, error.as_dict()))
+
+    def skip(self) -> None:
+        """Say that nothing was begun."""
+        self._pipe.sendall(wire.frame(wire.SKIPPED))
 
 
 class Cage:
@@ -137,14 +145,14 @@ class Inbox:
             raise EOFError
         frames, self._rest = wire.cut(self._rest + received)
         for kind, payload in frames:
+            if kind == wire.SKIP:
+                self._skip(json.loads(payload))
+                continue
+            self._parts.append(payload)
             if kind == wire.RUN:
                 asked, *body = self._parts
                 self._jobs.append((asked, b"".join(body)))
                 self._parts = []
-            elif kind == wire.SKIP:
-                self._skip(json.loads(payload))
-            else:
-                self._parts.append(payload)
 
     def _skip(self, number: int) -> None:
         if number > self._taken:  # else it came too late
@@ -171,7 +179,7 @@ def run(pipe: socket.socket) -> None:
             return
         reply = Reply(pipe)
         if job is None:
-            reply.end(wire.frame(wire.SKIPPED))
+            reply.skip()
         else:
             _work(cage, *job, reply, memory)
 
@@ -185,22 +193,23 @@ def _work(
         cage.turn_to(asked["checkpoint"], asked["generation"])
         memory.limit(limit)
         find_job(asked["job"])(cage, asked["args"], body, reply)
-        end = wire.frame(wire.DONE)
+        failure = None
     except AppError as error:
-        end = wire.message(wire.ERROR, error.as_dict())
+        failure = error
     except (MemoryError, RecursionError):
-        end = wire.message(wire.ERROR, MemoryExceeded(limit).as_dict())
+        failure = MemoryExceeded(limit)
     except BrokenPipeError:
         raise SystemExit(0) from None
     except PermissionError:
-        refusal = FederationRefused("Opening a connection from here is refused.")
-        end = wire.message(wire.ERROR, refusal.as_dict())
+        failure = FederationRefused("Opening a connection from here is refused.")
     except Exception as error:  # a fault of ours: say so, and let the server log it
-        detail = f"{type(error).__name__}: {error}"[:500]
-        end = wire.message(wire.ERROR, AppError(detail).as_dict())
+        failure = AppError(f"{type(error).__name__}: {error}"[:500])
     finally:
         walls.limit_time(0)
-    reply.end(end)
+    if failure:
+        reply.fail(failure)
+    else:
+        reply.end()
 
 
 @functools.cache

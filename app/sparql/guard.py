@@ -234,11 +234,10 @@ class Visit:
         """Settle the account; only the first call counts."""
         if self._open:
             self._open = False
+            seconds = self.seconds
             if self._account:
-                self._account.leave(self.seconds)
-            self._guard.tell(
-                _outcome(error, self._door, self._query.text, self.seconds, self.bytes)
-            )
+                self._account.leave(seconds)
+            self._guard.tell(_outcome(error, self._door, self._query.text, seconds, self.bytes))
 
 
 class Guard:

@@ -33,15 +33,20 @@ class Request(NamedTuple):
 
 def decoded(form: bytes) -> list[tuple[str, str]]:
     """Percent-decoded once, `+` is a space; bytes that are not UTF-8 are refused."""
-    parts = [part.partition(b"=") for part in form.split(b"&", 2 * _MAX_GRAPHS) if part]
-    if not form.isascii():
-        raise InvalidRequest("The parameters must be percent-encoded UTF-8.")
+    parts = form.split(b"&", 2 * _MAX_GRAPHS)
     if len(parts) > 2 * _MAX_GRAPHS:
         raise InvalidRequest(f"The parameters do not parse: there are more than {2 * _MAX_GRAPHS}.")
+    if not form.isascii():
+        raise InvalidRequest("The parameters must be percent-encoded UTF-8.")
+    found = []
     try:
-        return [(_unquoted(name), _unquoted(value)) for name, _, value in parts]
+        for part in parts:
+            if part:
+                name, _, value = part.partition(b"=")
+                found.append((_unquoted(name), _unquoted(value)))
     except UnicodeDecodeError:
         raise InvalidRequest("The parameters must be percent-encoded UTF-8.") from None
+    return found
 
 
 def _unquoted(data: bytes) -> str:
