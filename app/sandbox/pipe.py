@@ -92,7 +92,6 @@ class Pipe(asyncio.Protocol):
         self.loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._asked = 0
-        self._unsent: list[bytes] = []
         self._rest = b""
         self._held = 0
         self._closed = False
@@ -181,15 +180,8 @@ class Pipe(asyncio.Protocol):
             self._transport.resume_reading()
 
     def _send(self, message: bytes) -> None:
-        """Send with all else of this turn of the loop, so that the worker is woken once."""
-        self._unsent.append(message)
-        if len(self._unsent) == 1:
-            self.loop.call_soon(self._flush)
-
-    def _flush(self) -> None:
-        messages, self._unsent = self._unsent, []
         if self._transport and not self._closed:
-            self._transport.write(b"".join(messages))
+            self._transport.write(message)
 
     def _begin(self, answer: Answer) -> None:
         answer.begun = self.loop.time()
