@@ -24,9 +24,10 @@ class Answer:
 
     `begun` is when it turned to this job, in the loop's time, and infinite before; `worked` is what
     `clock` said then. `frames` have come and are not read; an `unwanted` answer gets none.
+    `generation` is that of the graph which the job sees, None for the greeting.
     """
 
-    def __init__(self, pipe: Pipe, number: int, generation: int) -> None:
+    def __init__(self, pipe: Pipe, number: int, generation: int | None) -> None:
         self.number = number
         self.generation = generation
         self.begun = math.inf
@@ -96,7 +97,7 @@ class Pipe(asyncio.Protocol):
         self._held = 0
         self._closed = False
         self._paused = False
-        self.greeting = Answer(self, 0, 0)
+        self.greeting = Answer(self, 0, None)
         self.line = deque([self.greeting])
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -103,7 +103,7 @@ class _Worker:
         self.lane: Lane | None = None
         self.users = 0
         self.used_up = False
-        self.generation = 0
+        self.checkpoint: Checkpoint | None = None
         self._status: int | None = None
         self._statuses = statuses
         self._clock = (~(process.pid or 0) << 3) | _CPU_CLOCK
@@ -117,8 +117,11 @@ class _Worker:
 
     @property
     def generations(self) -> set[int]:
-        """Those whose checkpoints it has open, or will open."""
-        return {self.generation, *(answer.generation for answer in self.pipe.line)} - {0}
+        """Those whose checkpoints it has open, or will open; may be asked from any thread."""
+        found = {answer.generation for answer in tuple(self.pipe.line)}
+        if self.checkpoint:
+            found.add(self.checkpoint.generation)
+        return {generation for generation in found if generation is not None}
 
     def has_room(self, now: float) -> bool:
         """Whether it may be given another job beside those that it has."""
@@ -128,10 +131,10 @@ class _Worker:
 
     def ask(self, checkpoint: Checkpoint, asked: wire.Asked, body: bytes) -> Answer:
         """Hand over a job."""
-        self.generation = checkpoint.generation
+        self.checkpoint = checkpoint
         message = wire.job(checkpoint.path, checkpoint.generation, asked)
         message += wire.pieces(wire.BODY, body, last=wire.RUN)
-        return self.pipe.ask(message, self.generation)
+        return self.pipe.ask(message, checkpoint.generation)
 
     def make_heavy(self) -> None:
         """Let lookups go first; a niceness cannot be taken back, so the worker is retired after."""
@@ -252,8 +255,8 @@ class Pool:
         return self._checkpoint().generation
 
     def generations_in_use(self) -> set[int]:
-        """Generations whose checkpoints workers have open."""
-        return set().union(*(one.generations for one in self._all))
+        """Generations whose checkpoints workers have open, or will; from any thread."""
+        return set().union(*(one.generations for one in tuple(self._all)))
 
     async def start(self) -> None:
         """Have one worker ready for each light place, and a spare one."""
@@ -552,7 +555,7 @@ class _Run:
         self._worker = one = one or await self._placed(pool.lanes[name], again=again)
         checkpoint = pool._checkpoint()
         self._generation = checkpoint.generation
-        self._opening = 0.0 if one.generation == checkpoint.generation else _OPENING
+        self._opening = 0.0 if one.checkpoint == checkpoint else _OPENING
         self._answer = one.ask(checkpoint, self._asked, self._body)
         if len(one.pipe.line) > 1:
             pool.watch()

@@ -90,6 +90,26 @@ def test_new_jobs_see_the_newest_checkpoint(tmp_path: Path) -> None:
     run(test)
 
 
+def test_a_checkpoint_is_in_use_from_the_moment_a_job_is_asked_the_very_first_one_too(
+    tmp_path: Path,
+) -> None:
+    async def test() -> None:
+        now = [Checkpoint(graph(tmp_path / "0").path, 0)]
+        async with pool(lambda: now[0], light=2) as cages:
+            assert cages.generations_in_use() == set()
+            long = asyncio.create_task(ask(cages, PRODUCT))
+            await until(cages.generations_in_use)
+            assert cages.generations_in_use() == {0}
+            now[0] = Checkpoint(graph(tmp_path / "1").path, 1)
+            assert await ask(cages, LOOKUP) == b"true"
+            assert cages.generations_in_use() == {0, 1}
+            long.cancel()
+            await asyncio.gather(long, return_exceptions=True)
+            assert cages.generations_in_use() == {1}
+
+    run(test)
+
+
 def test_a_job_ends_at_its_deadline_and_the_pool_goes_on(checkpoint: Checkpoint) -> None:
     async def test() -> None:
         async with pool(checkpoint) as cages:
