@@ -23,6 +23,12 @@ _MANY_QUADS = 50_000
 _QUAD_BYTES = 300
 """What a quad takes on disk, about: nine indexes, and its share of the terms."""
 
+_SOON_MERGED_BYTES = 256 << 20
+"""Up to here all files are merged within seconds."""
+
+_MERGED = ".merged"
+"""Ends the name of a second checkpoint of a generation, made of the same quads in fewer files."""
+
 
 def reserved_graph(base_iri: str) -> NamedNode:
     """The graph in which the service speaks of itself."""
@@ -94,24 +100,32 @@ class _OxigraphStore:
     def checkpoint(self) -> Checkpoint:
         """See `EmbeddedStore.checkpoint`."""
         generation = self.marker()
-        path = self._checkpoints / f"{generation:012d}"
+        return Checkpoint(str(self._copied(f"{generation:012d}")), generation)
+
+    def merge(self) -> bool:
+        """See `EmbeddedStore.merge`."""
+        return False
+
+    def _copied(self, name: str) -> Path:
+        path = self._checkpoints / name
         if not path.exists():
             unnamed = path.with_suffix(".tmp")
             self._copy_to(unnamed)
             failpoint("store.checkpoint-unnamed")
             unnamed.rename(path)
             failpoint("store.checkpoint-named")
-        return Checkpoint(str(path), generation)
+        return path
 
     def _copy_to(self, folder: Path) -> None:
         raise NotImplementedError
 
     def prune(self, in_use: Iterable[int]) -> None:
         """See `EmbeddedStore.prune`."""
-        kept = {f"{generation:012d}" for generation in in_use}
-        folders = sorted(folder for folder in self._checkpoints.iterdir() if not folder.suffix)
-        for folder in folders[:-_KEPT]:
-            if folder.name not in kept:
+        folders = [one for one in self._checkpoints.iterdir() if one.suffix in {"", _MERGED}]
+        newest = sorted({int(folder.stem) for folder in folders})[-_KEPT:]
+        kept = {*in_use, *newest}
+        for folder in folders:
+            if int(folder.stem) not in kept:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -124,6 +138,9 @@ class DiskStore(_OxigraphStore):
         self._live = folder / "live"
         self._unsorted = 0
         super().__init__(Store(str(self._live)), folder / "checkpoints", base_iri)
+        generation = self.marker()
+        known = (self._checkpoints / f"{generation:012d}{_MERGED}").exists()
+        self._merged = generation if known else None
 
     def apply(self, commit: Commit) -> None:
         """See `GraphStore.apply`."""
@@ -140,7 +157,19 @@ class DiskStore(_OxigraphStore):
         if self._unsorted > _MANY_QUADS and self._unsorted * _QUAD_BYTES > _size(self._live) // 10:
             self._store.optimize()
             self._unsorted = 0
-        return super().checkpoint()
+        made = super().checkpoint()
+        if made.generation != self._merged:
+            return made
+        return Checkpoint(str(self._copied(f"{made.generation:012d}{_MERGED}")), made.generation)
+
+    def merge(self) -> bool:
+        """See `EmbeddedStore.merge`. A large store waits until `checkpoint` finds it worth it."""
+        generation = self.marker()
+        if generation in {0, self._merged} or _size(self._live) > _SOON_MERGED_BYTES:
+            return False
+        self._store.optimize()
+        self._merged = generation
+        return True
 
     def _copy_to(self, folder: Path) -> None:
         self._store.backup(str(folder))  # hard links: it takes milliseconds at any size

@@ -8,6 +8,7 @@ import logging
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
@@ -21,6 +22,8 @@ from app.store.remote import RemoteStore
 log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.5
+_QUIET_SECONDS = 2.0
+"""After the last commit, until the files of a store are merged."""
 
 
 class Node(Protocol):
@@ -128,7 +131,9 @@ class Mirror:
 class StoreNode:
     """Holds the live store and follows the log; the server is one.
 
-    Who publishes waits for what follows `beside` it, too: a mirror, the search index.
+    Who publishes waits for what follows `beside` it, too: a mirror, the search index. When nothing
+    has been published for a moment, the store is merged: what a small commit leaves beside the rest
+    costs every query a fifth of its time.
     """
 
     def __init__(
@@ -153,8 +158,12 @@ class StoreNode:
     def _advance(self) -> None:
         with self._lock:
             catch_up(self._log, self._store)
-            self._checkpoint = self._store.checkpoint()
-            self._store.prune(self._in_use())
+            self._show_newest()
+            self._advanced = time.monotonic()
+
+    def _show_newest(self) -> None:
+        self._checkpoint = self._store.checkpoint()
+        self._store.prune(self._in_use())
 
     async def reach(self, generation: int) -> None:
         """See `Node.reach`."""
@@ -172,6 +181,9 @@ class StoreNode:
     def _catch_up(self) -> None:
         if self._checkpoint.generation < self._log.head():
             self._advance()
+        elif time.monotonic() - self._advanced > _QUIET_SECONDS and self._store.merge():
+            with self._lock:
+                self._show_newest()
 
 
 async def _repeated(step: Callable[[], None]) -> None:

@@ -41,7 +41,14 @@ class EmbeddedStore(GraphStore, Protocol):
     def checkpoint(self) -> Checkpoint:
         """An immutable copy of the newest generation, for readers in other processes.
 
-        The same generation gives the same checkpoint. It stays until `prune`.
+        The same generation gives the same checkpoint, but for `merge`. It stays until `prune`.
+        """
+
+    def merge(self) -> bool:
+        """Put in order what commits have left beside each other; whether there was anything to do.
+
+        Takes seconds, and does not keep others from `apply`. Afterwards the same generation has
+        another checkpoint, which is read faster.
         """
 
     def prune(self, in_use: Iterable[int]) -> None:

@@ -19,6 +19,7 @@ from app.errors import StoreUnfit
 from app.log import Commit, Draft, Log, catch_up
 from app.rdf.diff import Diff, to_n_quads
 from app.rdf.terms import DCAT, XSD
+from app.sandbox.pool import Checkpoint
 from app.store import embedded
 from app.store.check import check_all, rebuilt
 from app.store.embedded import DiskStore, MemoryStore, reserved_graph
@@ -481,6 +482,63 @@ def test_what_came_in_many_commits_is_merged_for_readers(tmp_path: Path, writer:
     checkpoint = Path(store.checkpoint().path or "")
     assert len(list(checkpoint.glob("*.sst"))) < before / 2
     assert len(Store.read_only(str(checkpoint))) == 10 * each + 1
+    store.close()
+
+
+def files(checkpoint: Checkpoint) -> int:
+    return len(list(Path(checkpoint.path or "").glob("*.sst")))
+
+
+def test_what_small_commits_leave_is_merged_when_there_is_time(
+    tmp_path: Path, writer: Writer
+) -> None:
+    folder = tmp_path / "store"
+    store = DiskStore(folder, BASE)
+    assert not store.merge()  # nothing was published
+    for number in range(3):
+        store.apply(writer.commit([quad(number)]))
+        before = store.checkpoint()
+    assert store.merge()
+    assert not store.merge()
+    merged = store.checkpoint()
+    assert merged.generation == before.generation == 3
+    assert files(merged) < files(before)
+    expected = {*map(quad, range(3)), marked(3)}
+    assert read(merged.path) == read(before.path) == expected
+    store.close()
+
+    again = DiskStore(folder, BASE)
+    assert not again.merge()
+    assert again.checkpoint() == merged
+    again.apply(writer.commit([quad("x")]))
+    after = again.checkpoint()
+    assert read(after.path) == {*map(quad, range(3)), quad("x"), marked(4)}
+    again.apply(writer.commit([quad("y")]))
+    newest = again.checkpoint()
+    again.prune({3})
+    assert Path(before.path or "").exists()
+    assert Path(merged.path or "").exists()
+    again.prune(())
+    left = {str(path) for path in (folder / "checkpoints").iterdir()}
+    assert left == {after.path, newest.path}
+    again.close()
+
+
+def test_a_commit_that_comes_while_files_are_merged_is_not_held_up(
+    tmp_path: Path, writer: Writer
+) -> None:
+    store = DiskStore(tmp_path / "store", BASE)
+    store.apply(writer.commit(quad(number) for number in range(40_000)))
+    more = [writer.commit([quad(f"more-{number}")]) for number in range(20)]
+    with ThreadPoolExecutor(1) as beside:
+        merging = beside.submit(store.merge)
+        for commit in more:
+            store.apply(commit)
+        assert merging.result()
+    checkpoint = store.checkpoint()
+    assert checkpoint.generation == 21
+    assert len(read(checkpoint.path)) == 40_021
+    assert len(read(store.checkpoint().path)) == len(store) == 40_021
     store.close()
 
 
