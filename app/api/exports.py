@@ -264,8 +264,8 @@ class _Download(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Send it as it comes, until the client goes or the time is up."""
-        with self._place, contextlib.suppress(ClientGone):
-            async with cancelled_by_disconnect(receive), contextlib.aclosing(self._pieces):
+        with self._place, contextlib.suppress(ClientGone), cancelled_by_disconnect(receive):
+            async with contextlib.aclosing(self._pieces):
                 await self._send(send)
 
     async def _send(self, send: Send) -> None:

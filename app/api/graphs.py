@@ -86,7 +86,7 @@ class GraphStoreApp:
                 address=self._address,
             )
             if isinstance(wanted, GraphRead):
-                async with cancelled_by_disconnect(receive):
+                with cancelled_by_disconnect(receive):
                     client = await self._clients.of(scope)
                     try:
                         await self._send_graph(wanted, request, client, send)

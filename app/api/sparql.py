@@ -25,7 +25,7 @@ from app.api.streaming import (
 )
 from app.errors import AppError, PayloadTooLarge
 from app.sparql.description import graphs_query, read_graphs, service_description
-from app.sparql.endpoint import Endpoint
+from app.sparql.endpoint import Endpoint, Evaluation
 from app.sparql.formats import content_disposition
 from app.sparql.guard import Client
 from app.sparql.operation import (
@@ -161,7 +161,8 @@ class SparqlApp:
             client = await self._clients.of(scope)
         else:
             client = self._clients.unkeyed(scope)
-        kept = self._endpoint.kept(query)
+        evaluation = self._endpoint.evaluate(query, client)
+        kept = evaluation.kept
         held = None if method == "POST" else headers.get(b"if-none-match")
         tag = kept.etag if kept else self._endpoint.tag(query) if held else None
         if held and tag and holds(held, tag):
@@ -170,29 +171,26 @@ class SparqlApp:
             extra = [*_caching(tag, method), *_as_file(query, kept.media_type)]
             await send_kept(kept, send, head=method == "HEAD", extra=extra)
         else:
-            await self._evaluate(query, client, scope, receive, send)
+            await self._evaluate(evaluation, client, scope, receive, send)
 
     async def _evaluate(
-        self, query: Query, client: Client, scope: Scope, receive: Receive, send: Send
+        self, evaluation: Evaluation, client: Client, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        evaluation = self._endpoint.evaluate(query, client)
         method = scope["method"]
         try:
-            async with (
-                cancelled_by_disconnect(receive, evaluation.nobody_follows),
-                evaluation as answer,
-            ):
-                await send_result(
-                    answer,
-                    send,
-                    head=method == "HEAD",
-                    max_bytes=self._max_result_bytes,
-                    extra=[
-                        *_caching(answer.etag, method),
-                        *_as_file(query, answer.media_type),
-                        *self._clients.fields(client),
-                    ],
-                )
+            with cancelled_by_disconnect(receive, evaluation.nobody_follows):
+                async with evaluation as answer:
+                    await send_result(
+                        answer,
+                        send,
+                        head=method == "HEAD",
+                        max_bytes=self._max_result_bytes,
+                        extra=[
+                            *_caching(answer.etag, method),
+                            *_as_file(evaluation.query, answer.media_type),
+                            *self._clients.fields(client),
+                        ],
+                    )
         except AppError:
             self._clients.tell(scope, client)
             raise

@@ -108,7 +108,7 @@ def holds(if_none_match: bytes, etag: str) -> bool:
     return any(tag.strip().removeprefix(b"W/") == bare for tag in if_none_match.split(b","))
 
 
-class cancelled_by_disconnect:  # noqa: N801 -- reads as what it does: `async with …`
+class cancelled_by_disconnect:  # noqa: N801 -- reads as what it does: `with …`
     """Cancel the block when the client goes, so that its worker is freed at once.
 
     The client is watched from a moment on after which most answers have been sent. When it is gone,
@@ -125,7 +125,7 @@ class cancelled_by_disconnect:  # noqa: N801 -- reads as what it does: `async wi
         self._gone = False
         self._watcher: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> None:
+    def __enter__(self) -> None:
         loop = asyncio.get_running_loop()
         self._task = asyncio.current_task(loop)
         self._soon = loop.call_later(_UNWATCHED_SECONDS, self._begin)
@@ -142,7 +142,7 @@ class cancelled_by_disconnect:  # noqa: N801 -- reads as what it does: `async wi
         if self._task:
             self._task.cancel()
 
-    async def __aexit__(
+    def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: object
     ) -> None:
         self._soon.cancel()

@@ -59,7 +59,7 @@ def used_keywords(text: str, *names: str) -> frozenset[str]:
     found: set[str] = set()
     for reading in readings:
         upper = reading.upper()
-        wanted = {name for name in names if name in upper} - found
+        wanted = {*filter(upper.__contains__, names)} - found
         for name in _used(reading, sorted(wanted)) if wanted else ():
             found.add(name)
             if wanted <= found:

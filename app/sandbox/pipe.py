@@ -14,6 +14,9 @@ from app.sandbox import wire
 _AHEAD_BYTES = 1 << 20
 """Frames that are kept here before the worker has to wait."""
 
+_SAME_CLOCK_SECONDS = 0.005
+"""For so long what a worker has worked is not asked for again: that costs a system call."""
+
 
 class NotBegun(Exception):
     """The worker will not do this job; another one has to."""
@@ -23,8 +26,8 @@ class Answer:
     """What a worker says to one job; `read` may be cancelled at any moment without losing a frame.
 
     `begun` is when it turned to this job, in the loop's time, and infinite before; `worked` is what
-    `clock` said then. `frames` have come and are not read; an `unwanted` answer gets none.
-    `generation` is that of the graph which the job sees, None for the greeting.
+    `clock` said then, or a moment before. `frames` have come and are not read; an `unwanted` answer
+    gets none. `generation` is that of the graph which the job sees, None for the greeting.
     """
 
     def __init__(self, pipe: Pipe, number: int, generation: int | None) -> None:
@@ -90,6 +93,8 @@ class Pipe(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.clock: Callable[[], float] = float
+        self._clocked = -math.inf
+        self._worked = 0.0
         self.loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._asked = 0
@@ -185,5 +190,7 @@ class Pipe(asyncio.Protocol):
             self._transport.write(message)
 
     def _begin(self, answer: Answer) -> None:
-        answer.begun = self.loop.time()
-        answer.worked = self.clock()
+        now = answer.begun = self.loop.time()
+        if now > self._clocked + _SAME_CLOCK_SECONDS:
+            self._clocked, self._worked = now, self.clock()
+        answer.worked = self._worked

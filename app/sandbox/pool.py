@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import logging
 import math
@@ -239,6 +240,11 @@ class Pool:
         self.started = 0
         self.network_refused: bool | None = None
 
+    @functools.cached_property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The one that it belongs to. To ask for the running one is a system call."""
+        return asyncio.get_running_loop()
+
     @property
     def processes(self) -> int:
         """Workers alive."""
@@ -357,12 +363,11 @@ class Pool:
     def watch(self) -> None:
         """Look soon whether jobs stand behind one that takes long, or that nobody wants."""
         if not self._watching:
-            loop = asyncio.get_running_loop()
-            self._watching = loop.call_later(_AT_ONCE, self._watched)
+            self._watching = self.loop.call_later(_AT_ONCE, self._watched)
 
     def _watched(self) -> None:
         self._watching = None
-        late = asyncio.get_running_loop().time() - _AT_ONCE
+        late = self.loop.time() - _AT_ONCE
         for one in list(self._all):
             first, *behind = one.pipe.line or (None,)
             if first is None or not (first.unwanted or any(not a.unwanted for a in behind)):
@@ -438,15 +443,14 @@ class Pool:
     def press(self) -> None:
         """Somebody waits for a light place: who has held one longest, gives way after a while."""
         self._pressing = None
-        loop = asyncio.get_running_loop()
         waiting = self.lanes["light"].waiting
         for run in list(self._movable):
             if not waiting:
                 return
             if not run.under_way:
                 continue
-            if (due := run.due(_SHORT_SLICE)) > loop.time():
-                self._pressing = loop.call_at(due, self.press)
+            if (due := run.due(_SHORT_SLICE)) > self.loop.time():
+                self._pressing = self.loop.call_at(due, self.press)
                 return
             run.give_way()
             waiting -= 1
@@ -473,12 +477,12 @@ class Pool:
                 raise
             finally:
                 theirs.close()
-        _, pipe = await asyncio.get_running_loop().create_connection(Pipe, sock=ours)
+        _, pipe = await self.loop.create_connection(Pipe, sock=ours)
         one = _Worker(process, pipe, self._statuses)
         self._all.add(one)
         self.started += 1
         try:
-            until = asyncio.get_running_loop().time() + _SPAWN_SECONDS
+            until = self.loop.time() + _SPAWN_SECONDS
             (_, greeting), *_ = await pipe.greeting.read(until)
         except (EOFError, TimeoutError):
             self._retire(one)
@@ -506,7 +510,7 @@ class _Run:
         self._body = body
         self._asked = asked
         self._on_progress = on_progress
-        self._loop = asyncio.get_running_loop()
+        self._loop = pool.loop
         self._deadline = self._loop.time() + limits.seconds
         self._lane = limits.lane
         self._worker: _Worker | None = None
@@ -555,7 +559,7 @@ class _Run:
         self._worker = one = one or await self._placed(pool.lanes[name], again=again)
         checkpoint = pool._checkpoint()
         self._generation = checkpoint.generation
-        self._opening = 0.0 if one.checkpoint == checkpoint else _OPENING
+        self._opening = 0.0 if one.checkpoint is checkpoint else _OPENING
         self._answer = one.ask(checkpoint, self._asked, self._body)
         if len(one.pipe.line) > 1:
             pool.watch()

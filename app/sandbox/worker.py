@@ -9,6 +9,7 @@ import importlib
 import json
 import socket
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
@@ -22,6 +23,8 @@ T = TypeVar("T")
 
 _GATHERED_BYTES = 64 * 1024
 _RECEIVED_BYTES = 256 * 1024
+_LOOK_SECONDS = 0.001
+"""The server takes nothing back that stands behind shorter jobs."""
 
 
 class Reply:
@@ -96,12 +99,14 @@ class Cage:
         made: T = self._made[key]
         return made
 
-    def turn_to(self, path: str | None, generation: int) -> None:
-        """Open another checkpoint unless it is the open one; None is the empty graph."""
-        if path != self.path:
-            self.store = Store() if path is None else Store.read_only(path)
-            self.path = path
+    def turn_to(self, path: str | None, generation: int) -> bool:
+        """Open another checkpoint, None is the empty graph; False if it is the open one."""
         self.generation = generation
+        if path == self.path:
+            return False
+        self.store = Store() if path is None else Store.read_only(path)
+        self.path = path
+        return True
 
 
 class Job(Protocol):
@@ -120,6 +125,7 @@ class Inbox:
         self._parts: list[bytes] = []
         self._jobs: deque[tuple[bytes, bytes]] = deque()
         self._taken = 0
+        self._looked = 0.0
         self._unwanted: set[int] = set()
 
     def next(self) -> tuple[dict[str, Any], bytes] | None:
@@ -127,8 +133,8 @@ class Inbox:
 
         What was asked before is done before, so the number of a job is that of its place.
         """
-        if self._jobs:  # perhaps it is unwanted by now
-            with contextlib.suppress(BlockingIOError):
+        if self._jobs and time.monotonic() > self._looked + _LOOK_SECONDS:
+            with contextlib.suppress(BlockingIOError):  # perhaps it is unwanted by now
                 self._read(socket.MSG_DONTWAIT)
         while not self._jobs:
             self._read()
@@ -140,6 +146,7 @@ class Inbox:
         return wire.value_of(asked), body
 
     def _read(self, flags: int = 0) -> None:
+        self._looked = time.monotonic()
         received = self._pipe.recv(_RECEIVED_BYTES, flags)
         if not received:
             raise EOFError
@@ -190,8 +197,8 @@ def _work(
     limit = asked["memory_mb"]
     try:
         walls.limit_time(asked["seconds"] + 1)
-        cage.turn_to(asked["checkpoint"], asked["generation"])
-        memory.limit(limit)
+        turned = cage.turn_to(asked["checkpoint"], asked["generation"])
+        memory.limit(limit, anew=turned)
         find_job(asked["job"])(cage, asked["args"], body, reply)
         failure = None
     except AppError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from app.sparql.operation import Query
@@ -28,9 +29,16 @@ def etag(query: Query, generation: int) -> str:
     Weak: the rows are the same, but without ORDER BY another node may write them in another order,
     and blank nodes have new labels each time.
     """
-    rest = repr((query.default_graphs, query.named_graphs, query.results, query.graphs))
-    text = f"{rest}{query.text}".encode("utf-8", "surrogatepass")
-    return f'W/"{generation}-{hashlib.blake2b(text, digest_size=12).hexdigest()}"'
+    text, *rest = query
+    digest = _begun(*rest).copy()
+    digest.update(text.encode("utf-8", "surrogatepass"))
+    return f'W/"{generation}-{digest.hexdigest()}"'
+
+
+@lru_cache(maxsize=64)
+def _begun(*rest: object) -> hashlib.blake2b:
+    """The digest of all but the text, which most queries have in common."""
+    return hashlib.blake2b(repr(rest).encode("utf-8", "surrogatepass"), digest_size=12)
 
 
 class ResultCache:
@@ -70,11 +78,13 @@ class ResultCache:
         size = _size(query, kept)
         if kept.generation < self._generation or size > self._max_bytes // _LARGEST_SHARE:
             return
-        self._drop(query)
+        if old := self._entries.pop(query, None):
+            self.bytes -= old[1]
         self._entries[query] = kept, size
         self.bytes += size
         while self.bytes > self._max_bytes:
-            self._drop(next(iter(self._entries)))
+            _, (_, freed) = self._entries.popitem(last=False)
+            self.bytes -= freed
 
     def _turn_to(self, generation: int) -> None:
         """Nobody asks for an older state any more."""
@@ -82,12 +92,11 @@ class ResultCache:
         self._entries.clear()
         self.bytes = 0
 
-    def _drop(self, query: Query) -> None:
-        if old := self._entries.pop(query, None):
-            self.bytes -= old[1]
-
 
 def _size(query: Query, kept: Kept) -> int:
-    graphs = sum(map(len, (*(query.default_graphs or ()), *(query.named_graphs or ()))))
+    characters = len(query.text)
+    for graphs in (query.default_graphs, query.named_graphs):
+        if graphs:
+            characters += sum(map(len, graphs))
     # A character takes up to four bytes in memory.
-    return len(kept.body) + 4 * (len(query.text) + graphs) + _OVERHEAD
+    return len(kept.body) + 4 * characters + _OVERHEAD

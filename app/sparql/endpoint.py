@@ -48,10 +48,6 @@ class Endpoint:
         self.cache = cache
         self.shared = 0
 
-    def kept(self, query: Query) -> Kept | None:
-        """The result, if it is there already: the way of most requests, so nothing waits here."""
-        return self.cache.get(query, self._evaluator.generation())
-
     def tag(self, query: Query) -> str | None:
         """What the result's ETag would be now, without evaluating; None if it has none."""
         return etag(query, self._evaluator.generation()) if query.repeatable else None
@@ -74,22 +70,24 @@ class Endpoint:
 class Evaluation:
     """A query on its way to an answer: from memory, from another's evaluation or from its own.
 
-    The result of a repeatable query is kept, and shared unless another evaluation of it is under
-    way. A class, since generators would cost a lookup a tenth of its time.
+    `kept` is the result that is there already, if it is. The result of a repeatable query is kept,
+    and shared unless another evaluation of it is under way. A class, since generators would cost a
+    lookup a tenth of its time.
     """
 
     def __init__(self, endpoint: Endpoint, query: Query, client: Client | None, door: str) -> None:
         self._endpoint = endpoint
-        self._query = query
+        self.query = query
         self._client = client
         self._door = door
+        self.kept = endpoint.cache.get(query, endpoint._evaluator.generation())
         self._flight: Flight | None = None
         self._visit: Visit | None = None
 
     async def __aenter__(self) -> Answer:
-        endpoint, query = self._endpoint, self._query
-        if kept := endpoint.kept(query):
-            return _answer(kept)
+        endpoint, query = self._endpoint, self.query
+        if self.kept:
+            return _answer(self.kept)
         if not query.repeatable:
             return await self._evaluated()
         if (flight := endpoint._flights.get(query)) and (kept := await flight.follow()):
@@ -116,7 +114,7 @@ class Evaluation:
             await self._flight.left_alone()
 
     async def _leading(self) -> Answer:
-        endpoint, query = self._endpoint, self._query
+        endpoint, query = self._endpoint, self.query
         if query not in endpoint._flights:
             self._flight = endpoint._flights[query] = Flight()
         endpoint.cache.misses += 1
@@ -135,7 +133,7 @@ class Evaluation:
         return Answer(generation, media_type, complete, chunks, tag)
 
     async def _evaluated(self) -> Answer:
-        endpoint, query = self._endpoint, self._query
+        endpoint, query = self._endpoint, self.query
         visit = endpoint._guard.admitted(self._client, query, door=self._door)
         self._running = endpoint._evaluator.evaluate(query)
         try:
@@ -152,7 +150,7 @@ class Evaluation:
 
     def _land(self, outcome: Kept | AppError | None) -> None:
         if self._flight:
-            del self._endpoint._flights[self._query]
+            del self._endpoint._flights[self.query]
             self._flight.land(outcome)
             self._flight = None
 

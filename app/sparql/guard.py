@@ -355,7 +355,7 @@ def _outcome(
     error: BaseException | None, door: str, text: str | None, seconds: float, size: int
 ) -> Outcome:
     if error is None:
-        return Outcome(ANSWERED, door, seconds, size, None, ordinary=True)
+        return Outcome(ANSWERED, door, seconds, size, None, True)
     if isinstance(error, AppError):
         reason = error.slug
     else:

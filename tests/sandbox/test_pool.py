@@ -154,6 +154,22 @@ def test_a_memory_bomb_ends_only_its_worker(checkpoint: Checkpoint) -> None:
     run(test)
 
 
+@pytest.mark.parametrize("before", [96, 4096])
+def test_a_memory_bomb_right_behind_lookups_has_its_own_limit(
+    checkpoint: Checkpoint, before: int
+) -> None:
+    async def test() -> None:
+        async with pool(checkpoint) as cages:
+            limits = Limits(seconds=30, memory_mb=before)
+            asked = [ask(cages, LOOKUP, limits) for _ in range(5)]
+            bomb = ask(cages, PRODUCT, Limits(seconds=6, memory_mb=96, slice_seconds=6))
+            *answers, error = await asyncio.gather(*asked, bomb, return_exceptions=True)
+            assert answers == [b"true"] * 5
+            assert isinstance(error, MemoryExceeded)
+
+    run(test)
+
+
 def test_lookups_pass_eight_products_and_each_product_ends(checkpoint: Checkpoint) -> None:
     async def test() -> None:
         async with pool(checkpoint, light=2, heavy=2) as cages:

@@ -195,7 +195,7 @@ def test_a_result_of_an_old_generation_is_not_given_again() -> None:
         evaluations.end(b"old")
         await ask(endpoint)
         evaluations.now = 2
-        assert endpoint.kept(ASK) is None
+        assert endpoint.evaluate(ASK).kept is None
         evaluations.end(b"new")
         assert await ask(endpoint) == (b"new", etag(ASK, 2))
 

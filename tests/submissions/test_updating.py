@@ -235,7 +235,7 @@ def work(path: str, text: str, seconds: float, megabytes: int) -> None:
     cage = Cage()
     walls.limit_time(seconds)
     cage.turn_to(path, 7)
-    walls.Memory().limit(megabytes)
+    walls.Memory().limit(megabytes, anew=True)
     updated(cage, text, BASE, [ONE])
 
 
