@@ -11,6 +11,8 @@ of them meet the same load of this machine:
 - a mixed workload, one query at a time: the median of each, and its ratio to Oxigraph. Texts differ
   from round to round.
 
+Measuring begins when the processors rest: after a load, servers go on merging files for minutes.
+
 Needs `wrk` (a load generator in Python would be the slowest part), `oxigraph` (PyPI), `virtuoso-t`
 and `isql-vt` (Debian: virtuoso-opensource). Data directories are built once, in build/bench.
 """
@@ -44,6 +46,10 @@ from tests.server.running import RunningServer
 _CONNECTIONS = 8
 _SUBJECTS = 500
 _PATIENCE = 30.0
+_REST_PATIENCE = 900
+_BUSY_SHARE = 0.05
+"""Of the processors, below which they rest."""
+
 _ORGANISATION = NamedNode("http://www.w3.org/ns/org#Organization")
 _TYPE = NamedNode("http://www.w3.org/1999/02/22-rdf-syntax-ns#type")
 
@@ -163,6 +169,7 @@ def _compare(triples: int, rounds: int, seconds: int) -> None:
         for kind in kinds:
             other = stack.enter_context(kind(folder, quads))
             systems.append(Measured(other.name, other.url, other.path))
+        _wait_for_rest()
         for turn in range(rounds):
             order = systems[turn % len(systems) :] + systems[: turn % len(systems)]
             for how in ("uncached", "cached"):
@@ -173,6 +180,28 @@ def _compare(triples: int, rounds: int, seconds: int) -> None:
                     one.ask(name, text)
             print(f"round {turn + 1}; load {os.getloadavg()[0]:.1f}", flush=True)
         _print(f"{number:,} statements", systems)
+
+
+def _wait_for_rest() -> None:
+    """Until hardly anything has run for some seconds."""
+    print("waiting for the processors to rest", flush=True)
+    deadline = time.monotonic() + _REST_PATIENCE
+    while _busy_share(5.0) > _BUSY_SHARE:
+        if time.monotonic() > deadline:
+            raise SystemExit("Something else keeps the processors busy; stop it first.")
+
+
+def _busy_share(seconds: float) -> float:
+    """How much of the processors' time is used."""
+
+    def used() -> tuple[int, int]:
+        times = [int(one) for one in Path("/proc/stat").read_text().split()[1:9]]
+        return sum(times) - times[3] - times[4], sum(times)  # idle, waiting for the disk
+
+    before, all_before = used()
+    time.sleep(seconds)
+    after, all_after = used()
+    return (after - before) / (all_after - all_before)
 
 
 def _print(title: str, systems: Sequence[Measured]) -> None:
