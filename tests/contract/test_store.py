@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -20,9 +21,10 @@ from app.log import Commit, Draft, Log, catch_up
 from app.rdf.diff import Diff, to_n_quads
 from app.rdf.terms import DCAT, XSD
 from app.sandbox.pool import Checkpoint
-from app.store import embedded
+from app.store import embedded, node
 from app.store.check import check_all, rebuilt
 from app.store.embedded import DiskStore, MemoryStore, reserved_graph
+from app.store.node import StoreNode
 from app.store.port import EmbeddedStore, GraphStore
 from app.store.remote import Refused, RemoteStore
 from tests.server.peers import Peer
@@ -465,7 +467,7 @@ def test_a_reopened_disk_store_has_all(tmp_path: Path, writer: Writer) -> None:
 HOLD = """
 import sys
 from pathlib import Path
-from app.store import embedded
+from app.store import embedded, node
 store = getattr(embedded, sys.argv[2])(Path(sys.argv[1]), "https://example.org/")
 print("held", flush=True)
 sys.stdin.read()
@@ -539,6 +541,34 @@ def test_a_commit_that_comes_while_files_are_merged_is_not_held_up(
     assert checkpoint.generation == 21
     assert len(read(checkpoint.path)) == 40_021
     assert len(read(store.checkpoint().path)) == len(store) == 40_021
+    store.close()
+
+
+def test_readers_turn_to_what_was_merged_when_nothing_was_published_for_a_moment(
+    tmp_path: Path, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node, "_QUIET_SECONDS", 0.1)
+    store = DiskStore(tmp_path / "store", BASE)
+    for number in range(3):
+        writer.commit([quad(number)])
+    reader = StoreNode(writer.log, store, in_use=lambda: ())
+    first = reader.checkpoint()
+
+    async def test() -> None:
+        following = asyncio.create_task(reader.follow())
+        async with asyncio.timeout(30):
+            while reader.checkpoint() == first:  # noqa: ASYNC110 -- a thread makes it
+                await asyncio.sleep(0.01)
+        merged = reader.checkpoint()
+        assert (merged.generation, files(merged) < files(first)) == (3, True)
+        assert read(merged.path) == read(first.path)
+        writer.commit([quad("x")])
+        await reader.reach(4)
+        assert read(reader.checkpoint().path) == {*map(quad, range(3)), quad("x"), marked(4)}
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+    asyncio.run(test())
     store.close()
 
 
