@@ -39,13 +39,9 @@ class Reply:
         self._head = b""
         self._gathered = bytearray()
 
-    def start(self, header: Mapping[str, Any] | bytes) -> None:
-        """State facts about the result; at most once, before the first `write`.
-
-        They are values of JSON, or that JSON itself if it is at hand.
-        """
-        encoded = header if isinstance(header, bytes) else wire.encoded(header)
-        self._head = wire.frame(wire.HEADER, encoded)
+    def start(self, header: Mapping[str, Any]) -> None:
+        """State facts about the result (JSON); at most once, before the first `write`."""
+        self._head = wire.message(wire.HEADER, header)
 
     def progress(self, **facts: Any) -> None:
         """Say how far the job is."""

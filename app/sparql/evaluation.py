@@ -59,7 +59,7 @@ class CagedEvaluator:
         """See `Evaluator.evaluate`."""
         args = self._args(query.default_graphs, query.named_graphs, query.results, query.graphs)
         job = self._pool.job("sparql.query", args, query.text.encode(), limits=self._limits)
-        return _Answering(job)
+        return _Answering(job, query.results)
 
     def _made(
         self,
@@ -84,12 +84,14 @@ class CagedEvaluator:
 class _Answering:
     """A job's result as an Answer. A class, since a generator costs a lookup more than this."""
 
-    def __init__(self, job: AbstractAsyncContextManager[Result]) -> None:
+    def __init__(self, job: AbstractAsyncContextManager[Result], results: str) -> None:
         self._job = job
+        self._results = results
 
     async def __aenter__(self) -> Answer:
         result = await self._job.__aenter__()
-        return Answer(result.generation, result.header["media_type"], result.complete, result)
+        media_type = result.header.get("media_type", self._results)
+        return Answer(result.generation, media_type, result.complete, result)
 
     async def __aexit__(self, *raised: Any) -> None:
         await self._job.__aexit__(*raised)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from typing import IO, Any, cast
 
 from pyoxigraph import (
@@ -25,7 +24,6 @@ from app.errors import PayloadTooLarge, QueryRejected, StoreAway, SyntaxRejected
 from app.rdf import media
 from app.rdf.rejection import rejected
 from app.rdf.tokens import used_keywords
-from app.sandbox.wire import encoded
 from app.sandbox.worker import Cage, Reply
 
 
@@ -36,7 +34,8 @@ def query(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> Non
     (protocol dataset, or None), `results` and `graphs` (media type for each kind of result),
     `base_iri`, `reserved` (a graph that `GRAPH ?g` passes over in a query that states no dataset
     and does not name it, or None).
-    The header says the `media_type`.
+    The header says the `media_type` of a graph. Other results are as `results` says, and are spared
+    it: most are small.
     """
     text = body.decode()
     default, named = _nodes(args["default_graphs"]), _nodes(args["named_graphs"])
@@ -106,19 +105,12 @@ def _constant(term: Any, genid: str, nodes: dict[str, str]) -> str:
 def _serialise(
     result: QuerySolutions | QueryTriples | QueryBoolean, args: Mapping[str, Any], reply: Reply
 ) -> None:
-    triples = isinstance(result, QueryTriples)
-    media_type = args["graphs" if triples else "results"]
-    reply.start(_header(media_type))
     out = cast(IO[bytes], reply)  # the engine does nothing but write to it
     if isinstance(result, QueryTriples):
-        result.serialize(out, format=_rdf_format(media_type))
+        reply.start({"media_type": args["graphs"]})
+        result.serialize(out, format=_rdf_format(args["graphs"]))
     else:
-        result.serialize(out, format=_results_format(media_type))
-
-
-@cache
-def _header(media_type: str) -> bytes:
-    return encoded({"media_type": media_type})
+        result.serialize(out, format=_results_format(args["results"]))
 
 
 def _rdf_format(media_type: str) -> RdfFormat:
@@ -142,14 +134,12 @@ def form(_cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> Non
     except (SyntaxError, RuntimeError, ValueError) as error:
         raise rejected(error, text) from None
     kinds = {QueryTriples: b"graph", QueryBoolean: b"boolean"}
-    reply.start({})
     reply.write(kinds.get(type(result), b"bindings"))
 
 
 def convert(_cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> None:
     """Write a result that is `given` in one media type in the `wanted` one."""
     given, wanted = args["given"], args["wanted"]
-    reply.start({})
     out = cast(IO[bytes], reply)
     try:
         if wanted in media.RDF_FORMATS:
