@@ -25,6 +25,9 @@ _POLL_SECONDS = 0.5
 _QUIET_SECONDS = 2.0
 """After the last commit, until the files of a store are merged."""
 
+_QUIET_FACTOR = 10.0
+"""At least so many times as long as merging took last: it is to be a small part of all work."""
+
 
 class Node(Protocol):
     """What the gate and the workers need to know of the graph."""
@@ -149,6 +152,7 @@ class StoreNode:
         self.mirror = mirror
         self.beside: list[Beside] = [mirror] if mirror else []
         self._lock = threading.Lock()
+        self._quiet = _QUIET_SECONDS
         self._advance()
 
     def checkpoint(self) -> Checkpoint:
@@ -181,7 +185,13 @@ class StoreNode:
     def _catch_up(self) -> None:
         if self._checkpoint.generation < self._log.head():
             self._advance()
-        elif time.monotonic() - self._advanced > _QUIET_SECONDS and self._store.merge():
+        elif time.monotonic() - self._advanced > self._quiet:
+            self._merge()
+
+    def _merge(self) -> None:
+        began = time.monotonic()
+        if self._store.merge():
+            self._quiet = max(_QUIET_SECONDS, _QUIET_FACTOR * (time.monotonic() - began))
             with self._lock:
                 self._show_newest()
 
