@@ -19,6 +19,8 @@ FAILPOINTS: Final = (
     "store.marked",
     "store.checkpoint-unnamed",
     "store.checkpoint-named",
+    "merge.checkpoint-unnamed",
+    "merge.checkpoint-named",
     "remote.before-update",
     "remote.between-updates",
     "remote.updated",

@@ -162,6 +162,8 @@ FAILPOINT_TEXTS: Mapping[str, str] = {
     "store.marked": "data and marker are on disk; there is no checkpoint yet",
     "store.checkpoint-unnamed": "the checkpoint is written under a temporary name",
     "store.checkpoint-named": "the checkpoint has its name; the caller has no answer yet",
+    "merge.checkpoint-unnamed": "files are merged; the second checkpoint has a temporary name",
+    "merge.checkpoint-named": "it has its name; readers do not know of it yet",
     "remote.before-update": "a store elsewhere is about to be sent the commit",
     "remote.between-updates": "it has a part of a large commit; its marker is still the old one",
     "remote.updated": "it has the commit and its marker; nobody here knows",

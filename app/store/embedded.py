@@ -106,14 +106,14 @@ class _OxigraphStore:
         """See `EmbeddedStore.merge`."""
         return False
 
-    def _copied(self, name: str) -> Path:
+    def _copied(self, name: str, moment: str = "store") -> Path:
         path = self._checkpoints / name
         if not path.exists():
             unnamed = path.with_suffix(".tmp")
             self._copy_to(unnamed)
-            failpoint("store.checkpoint-unnamed")
+            failpoint(f"{moment}.checkpoint-unnamed")
             unnamed.rename(path)
-            failpoint("store.checkpoint-named")
+            failpoint(f"{moment}.checkpoint-named")
         return path
 
     def _copy_to(self, folder: Path) -> None:
@@ -160,7 +160,8 @@ class DiskStore(_OxigraphStore):
         made = super().checkpoint()
         if made.generation != self._merged:
             return made
-        return Checkpoint(str(self._copied(f"{made.generation:012d}{_MERGED}")), made.generation)
+        merged = self._copied(f"{made.generation:012d}{_MERGED}", "merge")
+        return Checkpoint(str(merged), made.generation)
 
     def merge(self) -> bool:
         """See `EmbeddedStore.merge`. A large store waits until `checkpoint` finds it worth it."""

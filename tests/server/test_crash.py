@@ -15,12 +15,12 @@ import pytest
 from app.failpoints import FAILPOINTS
 from tests.server.conftest import bare_in
 from tests.server.peers import Peer
-from tests.server.running import RunningServer, environment, lifetec
+from tests.server.running import RunningServer, environment, free_port, lifetec
 
 DATASET = "http://example.org/d"
 MANY = 25_000
 """More than one transaction holds, so that bulk loading is met too."""
-_ELSEWHERE_TOLD = ("submission.", "remote.", "index.")
+_ELSEWHERE_TOLD = ("submission.", "remote.", "index.", "merge.")
 _LOADING = [name for name in FAILPOINTS if not name.startswith(_ELSEWHERE_TOLD)]
 """The moments that every change passes; others are below, in `test_crash_submissions` and in
 `test_index`."""
@@ -103,6 +103,25 @@ def test_killed_follower_catches_up(failpoint: str, house: House, tmp_path: Path
     with RunningServer(var, **settings) as restarted:
         rows = restarted.select("SELECT (COUNT(*) AS ?n) { ?s <http://example.org/p> ?o }")
         assert int(rows[0]["n"]) == MANY
+    checked = lifetec(var, "check", **settings)
+    assert checked.returncode == 0, checked.stdout
+
+
+@pytest.mark.parametrize("failpoint", [name for name in FAILPOINTS if name.startswith("merge.")])
+def test_killed_while_files_are_merged(failpoint: str, house: House) -> None:
+    """A server dies at what it does when nothing is published for a while, and does it again."""
+    var, settings = house
+    query = "SELECT (COUNT(*) AS ?n) { ?s <http://example.org/p> ?o }"
+    serve = ("serve", "--port", str(free_port()))
+    killed = lifetec(var, *serve, **settings, failpoint=failpoint)
+    assert killed.returncode == -signal.SIGKILL, (killed.returncode, killed.stderr)
+    with RunningServer(var, **settings) as restarted:
+        assert restarted.select(query)[0]["n"] == "10"
+        deadline = time.monotonic() + 60
+        while not list((var / "store" / "checkpoints").glob("*.merged")):
+            assert time.monotonic() < deadline, "the server does not merge"
+            time.sleep(0.05)
+        assert restarted.select(f"{query} # again")[0]["n"] == "10"
     checked = lifetec(var, "check", **settings)
     assert checked.returncode == 0, checked.stdout
 

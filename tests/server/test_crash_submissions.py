@@ -28,10 +28,10 @@ BULK: Final = {"log.diff-written", "store.between-data-and-marker"}
 UNKNOWN: Final = "submission.source-written"
 """Dead here, nobody knows of the submission."""
 
-ELSEWHERE: Final = ("remote.", "index.buil")
+ELSEWHERE: Final = ("remote.", "index.buil", "merge.")
 HERE: Final = [name for name in FAILPOINTS if not name.startswith(ELSEWHERE)]
 """The moments of a node that keeps its own store and has an index; `test_crash` is about stores
-elsewhere, `test_index` about the building of an index."""
+elsewhere and merging, `test_index` about the building of an index."""
 
 _LATER: Final = [name for name in HERE if not name.startswith("submission.")]
 _DIRECT: Final = [name for name in HERE if name != "submission.waiting"]
