@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,11 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 _MIGRATING = 0x6C696665
 """Number of the advisory lock under which PostgreSQL is migrated."""
+
+_BUSY_SECONDS = 10
+"""How long who needs the file of SQLite waits for another."""
+
+_TRY_AGAIN_SECONDS = 0.01
 
 
 class Database:
@@ -91,12 +98,30 @@ def _engine(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
         # A commit survives the loss of power, and readers never wait for a writer.
-        connection.execute("PRAGMA busy_timeout=10000")
-        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}")
+        _write_ahead(connection)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
 
     return engine
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Have a write-ahead log. The first to open a new file changes it, and SQLite lets nobody wait.
+
+    It refuses at once where others open the file, too, lest two wait for each other.
+    """
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > deadline:
+                raise
+            time.sleep(_TRY_AGAIN_SECONDS)
+        else:
+            return
 
 
 def _migrate(engine: Engine) -> None:
