@@ -369,6 +369,16 @@ def test_a_worker_killed_from_outside_is_replaced(checkpoint: Checkpoint) -> Non
     run(test)
 
 
+def test_a_graph_comes_with_its_media_type(checkpoint: Checkpoint) -> None:
+    async def test() -> None:
+        async with pool(checkpoint) as cages:
+            text = b"CONSTRUCT { ?s ?p ?o } { ?s ?p ?o } LIMIT 1"
+            async with cages.job("sparql.query", arguments(), text, limits=LIMITS) as r:
+                assert r.header == {"media_type": "application/n-triples"}
+
+    run(test)
+
+
 def test_a_big_result_waits_for_its_reader(checkpoint: Checkpoint) -> None:
     async def test() -> None:
         async with pool(checkpoint) as cages:
@@ -376,7 +386,7 @@ def test_a_big_result_waits_for_its_reader(checkpoint: Checkpoint) -> None:
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             size, lines = 0, 0
             async with cages.job("sparql.query", arguments(), text.encode(), limits=LIMITS) as r:
-                assert r.complete is None
+                assert (r.header, r.complete) == ({}, None)
                 await asyncio.sleep(1)  # the worker could write all of it now, if it were let
                 pipe = next(one for one in cages._all if one.used_up).pipe
                 assert pipe._held + len(pipe._rest) < 4 << 20
