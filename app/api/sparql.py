@@ -89,7 +89,8 @@ class SparqlApp:
         headers = dict(scope["headers"])
         operation = None
         try:
-            body = await self._body(receive) if method == "POST" else b""
+            sent = method == "POST" or b"content-length" in headers
+            body = await self._body(receive) if sent or b"transfer-encoding" in headers else b""
             operation = await self._operation(scope, headers, body)
             if isinstance(operation, Query):
                 await self._answer(operation, headers, scope, receive, send)

@@ -27,6 +27,7 @@ from app.sparql.request import (
     QUERY_TYPE,
     UPDATE_TYPE,
     Request,
+    check_version,
     decoded,
     graph_iris,
     utf8_body,
@@ -130,10 +131,7 @@ def read_operation(request: Request, *, max_query_bytes: int) -> Operation:
     """
     if request.method not in METHODS:
         raise MethodNotAllowed(request.method, list(METHODS))
-    if request.method == "POST":
-        parameters, text = _posted(request)
-    else:
-        parameters, text = decoded(request.query_string), None
+    parameters, text = _posted(request) if request.method == "POST" else (_linked(request), None)
     texts = [] if text is None else [text]
     others = []
     for parameter in parameters:
@@ -194,6 +192,7 @@ def _wishes(
 def _read_wishes(
     parameters: tuple[tuple[str, str], ...], accept: str | None, linked: bool
 ) -> _Wishes | None:
+    check_version(parameters)
     download = download_name(parameters)
     if linked and not (download or named_format(parameters)):
         offered = (*RESULT_OFFERS, *GRAPH_OFFERS, media.HTML)
@@ -208,6 +207,17 @@ def _read_wishes(
 
 
 _remembered_wishes = lru_cache(maxsize=256)(_read_wishes)
+
+
+def _linked(request: Request) -> list[tuple[str, str]]:
+    """The parameters of a GET or HEAD, which has no body (§2.1.1)."""
+    if request.body:
+        raise InvalidRequest(
+            f"A {request.method} has no body (SPARQL 1.1 Protocol §2.1.1). Send the query in the "
+            "parameter 'query', or by POST.",
+            field="query",
+        )
+    return decoded(request.query_string)
 
 
 def _posted(request: Request) -> tuple[list[tuple[str, str]], str | None]:

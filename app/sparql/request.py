@@ -91,6 +91,15 @@ def graph_iris(parameters: Parameters, name: str) -> tuple[str, ...]:
     return iris
 
 
+def check_version(parameters: Parameters) -> None:
+    """A version of SPARQL is announced once at most (SPARQL 1.2 Protocol §2.2, §2.3).
+
+    Nothing follows from it: the engine reads every version.
+    """
+    if sum(name == "version" for name, _ in parameters) > 1:
+        raise InvalidRequest("The parameter 'version' must be given once only.", field="version")
+
+
 def switch(parameters: Parameters, name: str) -> bool:
     """Whether `name` is switched on; a misspelt one is refused, lest a trial be the real thing."""
     for key, _ in parameters:

@@ -17,6 +17,7 @@ from app.sparql.request import (
     UPDATE_TYPE,
     Parameters,
     Request,
+    check_version,
     decoded,
     graph_iris,
     switch,
@@ -58,6 +59,7 @@ def read_update_request(request: Request, *, base_iri: str, max_update_bytes: in
             "using-named-graph-uri.",
             field="query",
         )
+    check_version(parameters)
     if len(text.encode("utf-8", "surrogatepass")) > max_update_bytes:
         raise PayloadTooLarge(
             f"The update is longer than {max_update_bytes // 1024} kB. Send data as a submission, "

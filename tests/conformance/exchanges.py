@@ -15,6 +15,7 @@ from rdflib import RDFS, Graph, Namespace
 from rdflib.collection import Collection
 from rdflib.term import Node
 
+from app.rdf import media
 from tests.conformance.manifests import MF, Case
 
 HT = Namespace("http://www.w3.org/2011/http#")
@@ -25,6 +26,15 @@ _MESSAGES = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _IGNORED = {"host", "content-length", "user-agent"}
+
+_RESULTS = {
+    "boolean": frozenset({media.RESULTS_XML, media.RESULTS_JSON}),
+    "tabular": frozenset(
+        {media.RESULTS_XML, media.RESULTS_JSON, media.RESULTS_CSV, media.RESULTS_TSV}
+    ),
+    "RDF": frozenset(media.RDF_FORMATS),
+}
+"""The media types that each kind of result may have."""
 
 
 @dataclass(frozen=True)
@@ -77,23 +87,41 @@ def _from_rdf(manifest: Graph, request: Node) -> Exchange:
     encoding = text(body, CNT.characterEncoding) or "utf-8"
     expected = text(manifest.value(answer, HT.body), CNT.chars) or text(answer, MF.expectedBoolean)
     classes = [str(one).rpartition("#")[2] for one in manifest.objects(answer, MF.expectedStatus)]
-    status = text(answer, HT.statusCodeValue)
+    classes += [str(one) for one in manifest.objects(answer, HT.statusCodeValue)]
+    formats = text(answer, MF.expectedFormat)
+    promised = headers(answer).get("content-type", "")
     return Exchange(
         method=str(text(request, HT.methodName)),
         target=str(text(request, HT.absolutePath)),
         headers={name: value for name, value in sent.items() if name not in _IGNORED},
         body=_body(chars, sent.get("content-type", ""), encoding),
-        statuses=tuple(_statuses(" ".join([*classes, status or ""]))),
+        statuses=tuple(_statuses(" ".join(classes))),
         content=expected,
+        media_types=_RESULTS[formats] if formats else _media_types(promised),
+        unlike=_unlike(text(answer, MF.expectation) or ""),
     )
 
 
 def _statuses(text: str) -> Iterator[range]:
-    """`2xx or 3xx`, `StatusCode4xx`, `201 Created`."""
-    for digit in re.findall(r"([1-5])xx", text):
+    """`2xx or 3xx`, `StatusCode4xx`, `3XX`, `201 Created`."""
+    for digit in re.findall(r"([1-5])xx", text, re.IGNORECASE):
         yield range(int(digit) * 100, int(digit) * 100 + 100)
     for code in re.findall(r"(?<!\d)[1-5]\d\d(?!\d)", text):
         yield range(int(code), int(code) + 1)
+
+
+def _media_types(content_type: str) -> frozenset[str]:
+    """`text/turtle`; `text/turtle, or any other valid media type for RDF results`."""
+    results = re.search(r"any other valid media type for (\w+)", content_type)
+    if results:
+        return _RESULTS.get(results[1], frozenset())
+    return frozenset(re.findall(r"[\w.-]+/[\w.+-]+", content_type))
+
+
+def _unlike(expectation: str) -> str | None:
+    """``one result with `?o` bound to an IRI that is _not_ `<test>` ``."""
+    found = re.search(r"_not_ `<(.*?)>`", expectation)
+    return found[1] if found else None
 
 
 # as messages in a comment
@@ -105,9 +133,8 @@ def _from_text(comment: str) -> Iterator[Exchange]:
         first, sent, chars = _message(messages["request"])
         status, received, content = _message(messages["response"])
         method, target = first.split()[:2]
-        unlike = re.search(r"_not_ `<(.*?)>`", content)
+        unlike = _unlike(content)
         about_body = "" if unlike else content.strip()
-        kinds = re.findall(r"[\w.-]+/[\w.+-]+", received.get("content-type", ""))
         yield Exchange(
             method=method,
             target=target,
@@ -115,8 +142,8 @@ def _from_text(comment: str) -> Iterator[Exchange]:
             body=_body(chars, sent.get("content-type", ""), "utf-16" if utf_16 else "utf-8"),
             statuses=tuple(_statuses(status)),
             content=about_body or None,
-            media_types=frozenset() if "any other" in str(received) else frozenset(kinds),
-            unlike=unlike[1] if unlike else None,
+            media_types=_media_types(received.get("content-type", "")),
+            unlike=unlike,
         )
 
 

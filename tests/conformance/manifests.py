@@ -15,7 +15,7 @@ MF = Namespace("http://www.w3.org/2001/sw/DataAccess/tests/test-manifest#")
 SUITES = {
     "query": (
         "aggregates bind bindings cast construct exists functions grouping negation "
-        "project-expression property-path subquery"
+        "project-expression property-path subquery algebra-interactions"
     ),
     "query syntax": "syntax-query",
     "update": (
@@ -29,7 +29,10 @@ SUITES = {
     "protocol": "protocol",
     "graph store": "http-rdf-update",
 }
-"""The folders of each suite. Others are not promised: entailment regimes, and SPARQL 1.0."""
+"""The folders of each suite. What a checkout has beside them is a suite of its own, `other`."""
+
+NOT_PROMISED = {"entailment"}
+"""Folders that are passed over."""
 
 _BASE = "http://www.w3.org/2009/sparql/docs/tests/data-sparql11/"
 
@@ -78,10 +81,14 @@ def read_cases(checkout: Path) -> list[Case]:
     )
     if root is None:
         raise FileNotFoundError(f"{checkout} has no sparql/sparql11/manifest-all.ttl")
+    suites = {suite: folders.split() for suite, folders in SUITES.items()}
+    known = NOT_PROMISED.union(*suites.values())
+    suites["other"] = sorted(path.parent.name for path in root.glob("*/manifest.ttl"))
+    suites["other"] = [folder for folder in suites["other"] if folder not in known]
     return [
         case
-        for suite, folders in SUITES.items()
-        for folder in folders.split()
+        for suite, folders in suites.items()
+        for folder in folders
         for case in read_manifest(root / folder / "manifest.ttl", suite)
     ]
 

@@ -12,7 +12,7 @@ from rdflib import RDFS, Namespace
 from app.rdf import media
 from tests.conformance.exchanges import Exchange, read_exchanges
 from tests.conformance.manifests import Case
-from tests.conformance.results import Solutions, isomorphic, read_result
+from tests.conformance.results import Solutions, read_result, same
 from tests.conformance.service import Service
 
 UT = Namespace("http://www.w3.org/2009/sparql/tests/test-update#")
@@ -41,8 +41,13 @@ def mended(name: str, exchange: Exchange) -> Exchange:
     - Statements that are posted lack the dot after them, so they are no Turtle.
     - What shall be mismatched is Turtle that is announced as Turtle, in some versions.
     - After "Jane Doe" was posted, some versions expect what was there before.
+    - The same graph is named with and without `.ttl`, in some versions.
+    - Two named graphs are given as one, their `&` and `=` encoded, in some versions.
     """
     test = name.rpartition("#")[2]
+    target = re.sub(r"/person/1$", "/person/1.ttl", exchange.target)
+    target = target.replace("%26named-graph-uri%3D", "&named-graph-uri=")
+    exchange = replace(exchange, target=target)
     if test == "put__mismatched_payload":
         return replace(
             exchange, headers={**exchange.headers, "content-type": "application/rdf+xml"}
@@ -125,9 +130,9 @@ class Conversation:
             assert str(row["o"]) != f"<{exchange.unlike}>"
         elif exchange.content in {"true", "false"}:
             assert read_result(reply.content, kind) is (exchange.content == "true"), reply.text
-        elif exchange.content and kind == media.TURTLE:
-            text = _PREFIXES + self._place(exchange.content)
-            assert isomorphic(*(_graph(one) for one in (text, reply.text))), reply.text
+        elif exchange.content:
+            expected = _graph(_PREFIXES + self._place(exchange.content))
+            assert same(expected, read_result(reply.content, kind), ordered=False), reply.text
 
 
 def _is_update(exchange: Exchange) -> bool:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import httpx
-from pyoxigraph import DefaultGraph, NamedNode, Quad, RdfFormat, parse, serialize
+from pyoxigraph import (
+    BlankNode,
+    DefaultGraph,
+    NamedNode,
+    Quad,
+    RdfFormat,
+    Triple,
+    parse,
+    serialize,
+)
 
 from app.accounts import Accounts, Role
 from app.rdf import media
@@ -17,6 +27,8 @@ from app.settings import Settings
 from tests.conformance.results import Result, Solutions, read_result
 from tests.server.conftest import bare_in
 from tests.server.running import RunningServer
+
+GraphName = NamedNode | BlankNode | DefaultGraph
 
 SETTINGS: dict[str, Any] = {
     "default_graph": "plain",
@@ -55,12 +67,8 @@ class Service:
 
     def hold(self, default: list[tuple[Path, str]], named: Mapping[str, tuple[Path, str]]) -> None:
         """Have the service hold these files and nothing else; each comes with its base IRI."""
-        text = ["DROP ALL;"]
-        for path, base in default:
-            text.append(f"INSERT DATA {{ {_statements(path, base)} }};")
-        for name, (path, base) in named.items():
-            text.append(f"INSERT DATA {{ GRAPH <{name}> {{ {_statements(path, base)} }} }};")
-        reply = self.update("\n".join(text))
+        insertions = [_insertion(quads) for quads in _files(default, named)]
+        reply = self.update("\n".join(["DROP ALL;", *insertions]))
         assert reply.status_code == 200, reply.text
 
     def held(self) -> Iterator[Quad]:
@@ -76,22 +84,39 @@ class Service:
         return read_result(reply.content, media.bare(reply.headers["content-type"]))
 
 
-def _statements(path: Path, base_iri: str) -> str:
-    triples = [quad.triple for quad in parse(path=path, base_iri=base_iri)]
-    text = serialize(triples, format=RdfFormat.N_TRIPLES)
-    assert text is not None
-    return text.decode()
+def _insertion(quads: Iterable[Quad]) -> str:
+    """One INSERT DATA, in which a blank node is the same one in every graph."""
+    graphs: dict[GraphName, list[Triple]] = {}
+    for quad in quads:
+        graphs.setdefault(quad.graph_name, []).append(quad.triple)
+    blocks = []
+    for name, triples in graphs.items():
+        text = serialize(triples, format=RdfFormat.N_TRIPLES)
+        assert text is not None
+        statements = text.decode()
+        blocks.append(
+            statements if isinstance(name, DefaultGraph) else f"GRAPH {name} {{ {statements} }}"
+        )
+    return f"INSERT DATA {{ {' '.join(blocks)} }};"
 
 
 def expected_quads(
     default: list[tuple[Path, str]], named: Mapping[str, tuple[Path, str]]
 ) -> Iterator[Quad]:
     """What a service shall hold, from files."""
+    return chain.from_iterable(_files(default, named))
+
+
+def _files(
+    default: list[tuple[Path, str]], named: Mapping[str, tuple[Path, str]]
+) -> Iterator[Iterable[Quad]]:
+    """The statements of each file. One for the default graph may have named ones too, as TriG."""
     for path, base in default:
-        yield from parse(path=path, base_iri=base)
+        yield parse(path=path, base_iri=base)
     for name, (path, base) in named.items():
-        for quad in parse(path=path, base_iri=base):
-            yield Quad(quad.subject, quad.predicate, quad.object, NamedNode(name))
+        graph = NamedNode(name)
+        found = parse(path=path, base_iri=base)
+        yield [Quad(quad.subject, quad.predicate, quad.object, graph) for quad in found]
 
 
 @contextmanager

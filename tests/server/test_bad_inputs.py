@@ -159,6 +159,17 @@ def test_what_is_too_long_is_refused_before_it_has_arrived(house: House) -> None
         assert chunked.recv(4096).startswith(b"HTTP/1.1 413")
 
 
+@pytest.mark.parametrize("path", ["/sparql", "/sparql?query=ASK%7B%7D"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_query_is_not_taken_from_the_body_of_a_get(method: str, path: str, house: House) -> None:
+    one, headers = house.publishing, {"content-type": "application/sparql-query"}
+    for body in (b"ASK {}", iter([b"ASK ", b"{}"])):  # with its length, and in chunks
+        reply = one.ask(method, path, content=body, headers=headers)
+        assert reply.status_code == 400
+        assert method == "HEAD" or problem(reply) == (400, "invalid-request")
+    assert one.ask(method, "/sparql?query=ASK%7B%7D", content=b"").status_code == 200
+
+
 def test_a_body_is_not_awaited_from_who_may_not_send_it(house: House) -> None:
     one = house.publishing
     for path in (f"{SUBMISSIONS}?dataset={house.words['own']}", f"/graphs?graph={BASE}graph/x"):

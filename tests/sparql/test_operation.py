@@ -64,6 +64,8 @@ def asked(**parameters: str | list[str]) -> str:
         (form(asked()), Query(Q)),
         (form(asked(), "Application/X-WWW-Form-Urlencoded; charset=UTF-8"), Query(Q)),
         (form(asked(), string=f"default-graph-uri={G}"), Query(Q, (G,), ())),
+        (get(asked(version="1.2")), Query(Q)),
+        (direct(Q, content_type="application/sparql-query; version=1.2"), Query(Q)),
         (form(f"default-graph-uri={H}", string=asked(default_graph_uri=G)), Query(Q, (G, H), ())),
         (direct(Q), Query(Q)),
         (direct(Q, content_type="application/sparql-query; charset=utf-8"), Query(Q)),
@@ -105,6 +107,12 @@ def test_a_request_becomes_the_query_that_it_asks_for(request_: Request, expecte
         (form(asked() + "&" + asked()), InvalidRequest, "exactly once, .* not 2"),
         (form(asked(), string=asked()), InvalidRequest, "exactly once, .* not 2"),
         (direct(Q, asked()), InvalidRequest, "exactly once, .* not 2"),
+        # a GET has no body (§2.1.1)
+        (Request("GET", body=asked().encode()), InvalidRequest, "A GET has no body"),
+        (Request("HEAD", b"", QUERY_TYPE, None, b"ASK {}"), InvalidRequest, "A HEAD has no body"),
+        # SPARQL 1.2 Protocol §2.2: one version at most
+        (get(asked(version=["1.1", "1.2"])), InvalidRequest, "'version' must be given once only"),
+        (form(asked(version="1.2"), string="version=1.2"), InvalidRequest, "'version'"),
         (get("query="), InvalidRequest, "empty"),
         (get("query"), InvalidRequest, "empty"),
         (form("query=+%0A"), InvalidRequest, "empty"),

@@ -77,6 +77,8 @@ def read(request: Request) -> Update:
         (form(asked(dry_run="1", force="TRUE")), Update(U, TO_G, dry_run=True, force=True)),
         (form(asked(), string="force=true&dry_run=false"), Update(U, TO_G, force=True)),
         (form(asked(format="json", output="json")), Update(U, TO_G)),
+        (form(asked(version="1.2")), Update(U, TO_G)),
+        (direct(U, content_type="application/sparql-update; version=1.2"), Update(U, TO_G)),
         # an update may do nothing, and LOAD SILENT does nothing here (Update §3.1.4)
         (form("update="), Update("", Targets())),
         (direct(" \n"), Update(" \n", Targets())),
@@ -102,6 +104,9 @@ def test_a_request_becomes_the_update_that_it_asks_for(request_: Request, expect
         (form("", string=asked()), InvalidRequest, "belongs in the body"),
         (form(asked(), string=asked()), InvalidRequest, "belongs in the body"),
         (direct(U, asked()), InvalidRequest, "belongs in the body"),
+        # SPARQL 1.2 Protocol §2.3: one version at most
+        (form(asked(version=["1.1", "1.2"])), InvalidRequest, "'version' must be given once only"),
+        (form(asked(version="1.1"), string="version=1.1"), InvalidRequest, "'version'"),
         # methods and media types
         *[
             (Request(method, asked().encode()), MethodNotAllowed, "use POST")
