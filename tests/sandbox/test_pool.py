@@ -625,7 +625,7 @@ def test_a_stopped_pool_leaves_no_process_and_no_descriptor(checkpoint: Checkpoi
     async def use() -> set[int]:
         async with pool(checkpoint, light=2) as cages:
             await ask(cages, LOOKUP)
-            busy = asyncio.create_task(ask(cages, PRODUCT, LIMITS))
+            busy = asyncio.create_task(ask(cages, PRODUCT, Limits(seconds=20, memory_mb=4096)))
             await until(lambda: cages.lanes["heavy"].busy)
             seen = pids(cages)
         with pytest.raises(WorkerDied):
