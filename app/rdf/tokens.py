@@ -38,7 +38,7 @@ _REST = rf"""
         (?:(?:[\w:]|{_LOCAL_ESCAPE})
            (?:[{_CHARS}:\-]++|\.++(?=[{_CHARS}:\-%\\])|{_LOCAL_ESCAPE})*+)?)
     | (?P<words>{_RUN})
-    | (?P<other>\S)
+    | (?P<other>[!<>]=|&&|\|\||\^\^|\S)
     """
 _TOKEN = re.compile(_STRINGS + _REST, re.VERBOSE | re.DOTALL)
 _TOKEN_AFTER_OPEN_STRING = re.compile(_REST, re.VERBOSE | re.DOTALL)
@@ -46,7 +46,8 @@ _ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
 # After `name:` nothing that begins with two slashes can follow, so this is an IRI in any reading.
 _IN_TWO_WAYS = re.compile(r"<(?![A-Za-z][\w+.\-]*://).*['#()]", re.DOTALL)
 _DOUBT = re.compile(r"(?P<doubt>.*)", re.DOTALL)
-_OPERAND_FOLLOWS = frozenset("(,=|&!+-*/^")
+_OPEN = frozenset({"open", "open_long"})
+_OPERAND_FOLLOWS = frozenset("(,=|&!+-*/^") | {"!=", "<=", ">=", "&&", "||", "^^"}
 
 
 def used_keywords(text: str, *names: str) -> frozenset[str]:
@@ -125,7 +126,7 @@ def tokens(text: str) -> Iterator[re.Match[str]]:
     opened, before = [""], ""
     for token in _TOKEN.finditer(text):
         kind, word = token.lastgroup, token.group()
-        if kind in {"open", "open_long"}:
+        if kind in _OPEN:
             yield from _TOKEN_AFTER_OPEN_STRING.finditer(text, token.end())
             return
         if kind == "iri" and _IN_TWO_WAYS.match(word):
@@ -140,6 +141,12 @@ def tokens(text: str) -> Iterator[re.Match[str]]:
             opened.append(word)
         elif kind == "other" and word in ")}" and len(opened) > 1:
             opened.pop()
+
+
+def unclosed_string(text: str) -> re.Match[str] | None:
+    """The quote of a string that never ends."""
+    found = (token for token in _TOKEN.finditer(text) if token.lastgroup in _OPEN)
+    return next(found, None)
 
 
 def values_blocks(text: str, name: str) -> Iterator[tuple[int, int]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import IO, Any, cast
 
 from pyoxigraph import (
@@ -53,11 +54,16 @@ def query(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> Non
             named_graphs=[*named] if named is not None else None,
         )
     except (SyntaxError, RuntimeError, ValueError) as error:
-        raise rejected(error, text) from None
+        raise rejected(error, text, _reader(args)) from None
     try:
         _serialise(result, args, reply)
     except RuntimeError as error:
-        raise rejected(error, text) from None
+        raise rejected(error, text, _reader(args)) from None
+
+
+def _reader(args: Mapping[str, Any]) -> Callable[[str], object]:
+    """Reads a text as a query, with no data."""
+    return partial(Store().query, base_iri=args["base_iri"])
 
 
 def _published(store: Store, reserved: str) -> list[NamedNode]:
@@ -130,9 +136,9 @@ def form(_cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> Non
     """Read `body` as a query, with no data: `bindings`, `boolean` or `graph` is what it gives."""
     text = body.decode()
     try:
-        result = Store().query(text, base_iri=args["base_iri"])
+        result = _reader(args)(text)
     except (SyntaxError, RuntimeError, ValueError) as error:
-        raise rejected(error, text) from None
+        raise rejected(error, text, _reader(args)) from None
     kinds = {QueryTriples: b"graph", QueryBoolean: b"boolean"}
     reply.write(kinds.get(type(result), b"bindings"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Final
 
 from pyoxigraph import Literal, NamedNode, Quad, Store
@@ -92,10 +93,11 @@ def _faults(
 
 def _rejection(text: str, base_iri: str) -> InvalidRequest | None:
     """What the engine says against a text; it reads all of it before it asks anything."""
+    read = partial(Store().query, base_iri=base_iri)
     try:
-        Store().query(text, base_iri=base_iri)
+        read(text)
     except (SyntaxError, RuntimeError, ValueError) as error:
-        return rejected(error, text)
+        return rejected(error, text, read)
     return None
 
 

@@ -14,6 +14,7 @@ import os
 import shutil
 import traceback
 from collections.abc import Collection, Iterator
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 
@@ -148,7 +149,8 @@ def _run(script: Script, store: Store) -> None:
         for part in script.parts():
             store.update(part.text, base_iri=part.base_iri, prefixes=part.prefixes)
     except (SyntaxError, RuntimeError, ValueError) as error:
-        raise rejected(error, script.text) from None
+        read = partial(Store().update, base_iri=part.base_iri)
+        raise rejected(error, script.text, read) from None
     except OSError as error:
         if os.strerror(errno.EFBIG) not in str(error):
             raise
