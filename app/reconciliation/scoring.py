@@ -86,7 +86,7 @@ def name_score(asked: Spelling, known: Spelling, weigh: Weigh) -> float:
 
 def _main_score(asked: Spelling, known: Spelling, weigh: Weigh) -> float:
     if asked.key == known.key:
-        return float(bool(asked.key) or asked.text == known.text)
+        return float(bool(asked.key) or asked.text.casefold() == known.text.casefold())
     if sorted(asked.words) == sorted(known.words):
         return _OTHER_ORDER
     if asked.short or known.short:  # each letter counts: no word of it can be right by itself

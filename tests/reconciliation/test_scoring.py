@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.reconciliation.scoring import (
@@ -136,6 +136,7 @@ def test_likeness_goes_both_ways_and_stays_in_its_bounds(one: str, other: str) -
 
 
 @given(NAMES)
+@example(".(b)")
 def test_a_name_is_like_itself(name: str) -> None:
     assert score(name, name) == pytest.approx(100)
     assert score(name, name.upper()) == pytest.approx(100)
