@@ -416,6 +416,13 @@ async def value(cages: Pool, number: int) -> bool:
     return await ask(cages, text, limits) == f'?o\n"value {number}"\n'.encode()
 
 
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands behind a job stays there for long enough, however busy the machine is."""
+    monkeypatch.setattr("app.sandbox.pool._AT_ONCE", 0.1)
+
+
+@pytest.mark.usefixtures("unhurried")
 def test_lookups_that_come_at_once_share_a_worker(checkpoint: Checkpoint) -> None:
     async def test() -> None:
         async with pool(checkpoint, light=1, queue=0) as cages:  # one place, and no line
@@ -433,12 +440,6 @@ def test_more_than_share_a_worker_wait_in_line(checkpoint: Checkpoint) -> None:
             assert free(cages)
 
     run(test)
-
-
-@pytest.fixture
-def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What stands behind a job stays there for long enough, however busy the machine is."""
-    monkeypatch.setattr("app.sandbox.pool._AT_ONCE", 0.1)
 
 
 async def crowd(
