@@ -44,12 +44,12 @@ def _measure(server: RunningServer, listener: Listener, seconds: float, connecti
     idle = Storm()
     lookups(server.port, 2, Storm())
     lookups(server.port, max(5.0, seconds / 4), idle)
-    before = len(descendants(server.pid)), handles(server.pid), memory(server.pid)
+    before = len(descendants(server.pid)), handles(server.pid).total(), memory(server.pid)
     found = storm(
         server.port, server.pid, seconds=seconds, listener=listener.port, connections=connections
     )
     time.sleep(_REST_SECONDS)
-    after = len(descendants(server.pid)), handles(server.pid), memory(server.pid)
+    after = len(descendants(server.pid)), handles(server.pid).total(), memory(server.pid)
     limit = before[2] + (2 * _WORKERS + 2) * _QUERY_MEMORY_MB * _MB
     print(f"light query, idle:  {_latencies(idle.light)}")
     print(f"light query, storm: {_latencies(found.light)}, {len(found.failed_light)} failed")

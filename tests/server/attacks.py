@@ -25,6 +25,7 @@ WRONG = frozenset({"syntax", "query-rejected", "memory"})
 TOO_LONG = frozenset({"too-large"})
 FINE = frozenset({"answered"})
 
+_OF_DATABASES = {".db", ".db-wal", ".db-shm"}
 _LIGHT = "SELECT ?p ?o {{ <http://example.org/none> ?p ?o }} # {n}"
 
 
@@ -342,9 +343,23 @@ def _held(pid: int) -> int:
     return 1024 * int(text.partition("\nPss:")[2].split()[0])
 
 
-def handles(pid: int) -> int:
-    """Files and sockets that a process has open."""
-    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+def handles(pid: int) -> Counter[str]:
+    """What a process has open: each file by name, sockets and pipes each by their kind.
+
+    A file of a database counts once: its pool opens it for as many connections as happened to be
+    wanted at one moment, and keeps them.
+    """
+    found: Counter[str] = Counter()
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            target = str(entry.readlink())
+        except FileNotFoundError:  # closed meanwhile
+            continue
+        if Path(target).suffix in _OF_DATABASES:
+            found[target] = 1
+        else:
+            found[target.partition(":[")[0]] += 1
+    return found
 
 
 def descendants(pid: int) -> set[int]:
