@@ -62,13 +62,13 @@ def status_of(error: errors.AppError) -> int:
 
 def problem_document(error: errors.AppError, types: str) -> dict[str, Any]:
     """The members of RFC 9457 §3.1 and the error's own facts; `types` is the prefix of types."""
-    return {
-        **error.facts,
+    members = {
         "type": f"{types}{error.slug}",
         "title": error.title,
         "status": status_of(error),
         "detail": error.detail,
     }
+    return members | error.facts | members  # no fact takes the place of a member
 
 
 def problem_headers(error: errors.AppError) -> dict[str, str]:

@@ -15,8 +15,13 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
+from itertools import islice
+from typing import Final
 
 from app.errors import FederationRefused
+
+PROLOGUE: Final = {"BASE": 1, "PREFIX": 2, "VERSION": 1}
+"""The declarations before a query (SPARQL 1.1 §4.1, SPARQL 1.2 §4.1): tokens after the keyword."""
 
 _CHARS = r"\w·\u0300-\u036F\u203F\u2040"
 _RUN = rf"\w[{_CHARS}.\-]*+"
@@ -46,6 +51,7 @@ _ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
 # After `name:` nothing that begins with two slashes can follow, so this is an IRI in any reading.
 _IN_TWO_WAYS = re.compile(r"<(?![A-Za-z][\w+.\-]*://).*['#()]", re.DOTALL)
 _DOUBT = re.compile(r"(?P<doubt>.*)", re.DOTALL)
+_OF_SELECT = frozenset({"DISTINCT", "REDUCED"})
 _OPEN = frozenset({"open", "open_long"})
 _OPERAND_FOLLOWS = frozenset("(,=|&!+-*/^") | {"!=", "<=", ">=", "&&", "||", "^^"}
 
@@ -141,6 +147,26 @@ def tokens(text: str) -> Iterator[re.Match[str]]:
             opened.append(word)
         elif kind == "other" and word in ")}" and len(opened) > 1:
             opened.pop()
+
+
+def select_star(text: str) -> tuple[int, list[str]] | None:
+    """Where the `*` of a query `SELECT *` stands, and its variables as they come in the text.
+
+    None for any other query. A variable is named once, whether or not the query shows it.
+    """
+    words = (token for token in tokens(text) if token.lastgroup != "comment")
+    word = next(words, None)
+    while word and (size := PROLOGUE.get(word.group().upper())):
+        word = next(islice(words, size, None), None)
+    if word is None or word.group().upper() != "SELECT":
+        return None
+    word = next(words, None)
+    if word and word.group().upper() in _OF_SELECT:
+        word = next(words, None)
+    if word is None or word.group() != "*":
+        return None
+    names = (token.group()[1:] for token in words if token.lastgroup == "variable")
+    return word.start(), [*dict.fromkeys(names)]
 
 
 def unclosed_string(text: str) -> re.Match[str] | None:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.errors import AppError, FederationRefused, ServiceFailed
-from app.rdf.tokens import tokens, used_keywords
+from app.rdf.tokens import PROLOGUE, tokens, used_keywords
 from app.sandbox.pool import Limits, Pool
 from app.sparql.evaluation import Answer, Evaluator
 from app.sparql.operation import Query
@@ -33,7 +33,6 @@ Select = Callable[[str, str], Awaitable[bytes]]
 """Sends a query to an endpoint: SPARQL Results JSON. Raises ServiceFailed."""
 
 _CALLING: Final = ("SERVICE", "LOAD")
-_PROLOGUE: Final = {"BASE": 1, "PREFIX": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +102,15 @@ def _certain(text: str) -> list[re.Match[str]]:
 
 
 def _declarations(words: Sequence[re.Match[str]]) -> tuple[str, dict[str, str]]:
-    """The prologue (SPARQL 1.1 §4.1) as text, and the prefixes declared in it."""
+    """What gives IRIs their meaning in the prologue, as text, and the prefixes declared in it."""
     lines, declared, at = [], dict[str, str](), 0
-    while at < len(words) and (size := _PROLOGUE.get(words[at].group().upper())):
+    while at < len(words) and (size := PROLOGUE.get(words[at].group().upper())):
         parts = [word.group() for word in words[at : at + size + 1]]
-        if len(parts) <= size or not parts[-1].startswith("<"):
-            break
-        lines.append(" ".join(parts) + "\n")
-        if size == _PROLOGUE["PREFIX"]:
-            declared[parts[1].removesuffix(":")] = parts[2][1:-1]
         at += size + 1
+        if parts[-1].startswith("<"):
+            lines.append(" ".join(parts) + "\n")
+            if len(parts) > PROLOGUE["PREFIX"]:
+                declared[parts[1].removesuffix(":")] = parts[2][1:-1]
     return "".join(lines), declared
 
 

@@ -24,7 +24,7 @@ from pyoxigraph import (
 from app.errors import PayloadTooLarge, QueryRejected, StoreAway, SyntaxRejected
 from app.rdf import media
 from app.rdf.rejection import rejected
-from app.rdf.tokens import used_keywords
+from app.rdf.tokens import select_star, used_keywords
 from app.sandbox.worker import Cage, Reply
 
 
@@ -46,7 +46,7 @@ def query(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> Non
         named = _published(cage.store, reserved)
     try:
         result = cage.store.query(
-            text,
+            _columns_written_out(text, _reader(args)),
             base_iri=args["base_iri"],
             # the engine would let the union win over FROM (SPARQL 1.1 §13.2)
             use_default_graph_as_union=args["union"] and not states_dataset,
@@ -64,6 +64,23 @@ def query(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> Non
 def _reader(args: Mapping[str, Any]) -> Callable[[str], object]:
     """Reads a text as a query, with no data."""
     return partial(Store().query, base_iri=args["base_iri"])
+
+
+def _columns_written_out(text: str, read: Callable[[str], object]) -> str:
+    """With the variables of `SELECT *` in its place, in the order in which a reader meets them.
+
+    The recommendation names no order (§16.1.1), and the engine's is the alphabet. Which of them
+    the query shows is for the engine to say.
+    """
+    found = select_star(text) if "*" in text else None
+    if not found or not isinstance(result := read(text), QuerySolutions):
+        return text
+    star, names = found
+    shown = {variable.value for variable in result.variables}
+    ordered = [name for name in names if name in shown]
+    if not shown or len(ordered) < len(shown):
+        return text
+    return f"{text[:star]} {' '.join(f'?{name}' for name in ordered)} {text[star + 1 :]}"
 
 
 def _published(store: Store, reserved: str) -> list[NamedNode]:
@@ -133,14 +150,19 @@ def _nodes(iris: list[str] | None) -> list[NamedNode] | None:
 
 
 def form(_cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> None:
-    """Read `body` as a query, with no data: `bindings`, `boolean` or `graph` is what it gives."""
+    """Read `body` as a query, with no data.
+
+    The first word of the reply says what the query gives: `bindings`, `boolean` or `graph`. After a
+    space stands a text of the query that has all columns in their order.
+    """
     text = body.decode()
     try:
         result = _reader(args)(text)
+        text = _columns_written_out(text, _reader(args))
     except (SyntaxError, RuntimeError, ValueError) as error:
         raise rejected(error, text, _reader(args)) from None
     kinds = {QueryTriples: b"graph", QueryBoolean: b"boolean"}
-    reply.write(kinds.get(type(result), b"bindings"))
+    reply.write(kinds.get(type(result), b"bindings") + b" " + text.encode())
 
 
 def convert(_cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> None:

@@ -96,13 +96,13 @@ class RemoteEvaluator:
         deadline = asyncio.get_running_loop().time() + self._limits.seconds
         async with contextlib.AsyncExitStack() as stack:
             async with self._until(deadline):
-                wanted = await self._read(query)
+                wanted, text = await self._read(query)
                 await self._lane.enter()
                 stack.callback(self._lane.leave)
                 if fault := self._shown.unreadable:
                     raise fault
                 generation = self._shown.generation
-                reply = await stack.enter_async_context(self._sent(query, wanted))
+                reply = await stack.enter_async_context(self._sent(query, text, wanted))
                 given = media.bare(reply.headers.get("content-type"))
                 if given == wanted:
                     held, chunks = await self._held(reply.aiter_bytes(), deadline)
@@ -112,21 +112,22 @@ class RemoteEvaluator:
             asked_for = query.graphs if wanted in media.RDF_FORMATS else query.results
             yield Answer(generation, asked_for, held, chunks)
 
-    async def _read(self, query: Query) -> str:
-        """The media type to answer with; raises what is wrong with the query."""
+    async def _read(self, query: Query) -> tuple[str, str]:
+        """The media type to answer with, and the text to send; raises what is wrong with it."""
         args = {"base_iri": self._base_iri}
-        kind = await self._pool.run("sparql.form", args, query.text.encode(), limits=self._limits)
-        if kind == b"graph":
-            return media.rdf_media_type(query.graphs) or media.TURTLE
-        return media.RESULT_ALIASES.get(query.results, query.results)
+        read = await self._pool.run("sparql.form", args, query.text.encode(), limits=self._limits)
+        kind, _, text = read.decode().partition(" ")
+        if kind == "graph":
+            return media.rdf_media_type(query.graphs) or media.TURTLE, text
+        return media.RESULT_ALIASES.get(query.results, query.results), text
 
     @contextlib.asynccontextmanager
-    async def _sent(self, query: Query, wanted: str) -> AsyncIterator[httpx.Response]:
-        form: dict[str, str | list[str]] = {"query": query.text}
+    async def _sent(self, query: Query, text: str, wanted: str) -> AsyncIterator[httpx.Response]:
+        form: dict[str, str | list[str]] = {"query": text}
         if query.default_graphs is not None:
             form["default-graph-uri"] = list(query.default_graphs)
             form["named-graph-uri"] = list(query.named_graphs or ())
-        elif self._union and not used_keywords(query.text, "FROM"):
+        elif self._union and not used_keywords(text, "FROM"):
             form |= SHOW_UNION
         if self._is_virtuoso:
             form["timeout"] = str(round(self._limits.seconds * 1000))

@@ -160,6 +160,7 @@ def problem(reply: httpx.Response) -> tuple[int, str]:
     assert reply.headers["content-type"] == "application/problem+json", reply.text
     assert reply.headers["cache-control"] == "no-store"
     body = reply.json()
+    assert [*body][:4] == ["type", "title", "status", "detail"]
     assert body["status"] == reply.status_code
     assert body["type"].startswith(PROBLEMS)
     assert len(body["detail"]) > 10

@@ -79,6 +79,11 @@ def test_curl_select(accept: str, content_type: str, name_in: Any, seeded: Runni
     assert name_in(got[1]) == "KU Leuven"
 
 
+def test_curl_finds_the_columns_in_the_order_of_the_query(seeded: RunningServer) -> None:
+    query = f"{LABEL} SELECT * {{ ?who skos:prefLabel ?name FILTER(?who = <{KU_LEUVEN}>) }}"
+    assert _curl(seeded, query, "text/csv")[1].decode() == f"who,name\r\n{KU_LEUVEN},KU Leuven\r\n"
+
+
 @pytest.mark.parametrize(
     ("accept", "rdf_format"),
     [

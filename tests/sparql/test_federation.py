@@ -46,7 +46,7 @@ def test_a_block_is_found(text: str, endpoint: str, silent: bool, pattern: str) 
 
 def test_the_declarations_go_with_it() -> None:
     text = (
-        "# a\nBASE <https://b.example/> PREFIX a: <x> # b\nPREFIX : <y#>\n"
+        "# a\nBASE <https://b.example/> PREFIX a: <x> # b\nVERSION '1.2' PREFIX : <y#>\n"
         f"SELECT * {{ ?s a:p ?o . SERVICE <{ONE}> {{ ?s :q <z> }} }}"
     )
     (call,) = read(text)

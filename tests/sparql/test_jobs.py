@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -98,6 +99,39 @@ def test_select_is_written_in_every_result_format(ask: Asked, media_type: str) -
     solutions = parse_query_results(body, format=media.RESULT_FORMATS[media_type])
     assert isinstance(solutions, QuerySolutions)
     assert [row["o"] for row in solutions] == [Literal('one "é", \n', language="en")]
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("SELECT * { ?s ?p ?o }", "s p o"),
+        ("PREFIX : <x> BASE <http://x/>\nVERSION '1.2' # *\nselect distinct*{$z ?y [] . ?z ?a ?y}",
+         "z y a"),
+        ("SELECT REDUCED * { VALUES (?z ?a) { (1 2) } ?z ?p '?b' }", "z a p"),
+        ("SELECT * { ?s ?p ?o { SELECT * { ?z ?y ?x } } }", "s p o z y x"),
+        # what is hidden has no column, wherever it is named
+        ("SELECT * { { SELECT ?z { ?y ?z ?x } } MINUS { ?z ?q ?x } } ORDER BY ?x", "z"),
+        ("SELECT * { ?s ?p _:o FILTER NOT EXISTS { ?s ?z ?a } BIND(?k AS ?b) }", "s p b"),
+        ("SELECT * { ?s ?p ?o } VALUES ?a { 1 }", "s p o a"),
+        # not a star of SELECT
+        ("SELECT ?o ?s (COUNT(*) AS ?n) { ?s ?p ?o } GROUP BY ?o ?s", "o s n"),
+        # where the words of a text are in doubt, the engine's order stays
+        ("SELECT * { ?s ?p ?o FILTER(?p<'>'||?z='c') ?c ?b ?a }", "a b c o p s"),
+        ("SELECT * { }", ""),
+    ],
+)  # fmt: skip
+def test_columns_come_in_the_order_of_the_text(ask: Asked, text: str, columns: str) -> None:
+    _, csv = ask(Query(text, results=media.RESULTS_CSV))
+    assert csv.split(b"\r\n")[0].decode() == columns.replace(" ", ",")
+    _, json_results = ask(Query(text))
+    assert json.loads(json_results)["head"]["vars"] == columns.split()
+
+
+def test_columns_written_out_show_the_same_rows(ask: Asked) -> None:
+    _, starred = ask(Query("SELECT * { ?s ?p ?o }", results=media.RESULTS_TSV))
+    _, listed = ask(Query("SELECT ?s ?p ?o { ?s ?p ?o }", results=media.RESULTS_TSV))
+    assert starred == listed
+    assert starred.count(b"\n") == 4
 
 
 @pytest.mark.parametrize("media_type", [media.RESULTS_JSON, media.RESULTS_XML])
