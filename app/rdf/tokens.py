@@ -16,7 +16,7 @@ import re
 import sys
 from collections.abc import Iterator
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from app.errors import FederationRefused
 
@@ -52,6 +52,8 @@ _ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
 _IN_TWO_WAYS = re.compile(r"<(?![A-Za-z][\w+.\-]*://).*['#()]", re.DOTALL)
 _DOUBT = re.compile(r"(?P<doubt>.*)", re.DOTALL)
 _OF_SELECT = frozenset({"DISTINCT", "REDUCED"})
+# A subquery is the whole of its group; a full stop is wrong at the beginning, but right after that.
+_NEVER_SECOND = frozenset({"SELECT", "."})
 _OPEN = frozenset({"open", "open_long"})
 _OPERAND_FOLLOWS = frozenset("(,=|&!+-*/^") | {"!=", "<=", ">=", "&&", "||", "^^"}
 
@@ -149,11 +151,19 @@ def tokens(text: str) -> Iterator[re.Match[str]]:
             opened.pop()
 
 
-def select_star(text: str) -> tuple[int, list[str]] | None:
-    """Where the `*` of a query `SELECT *` stands, and its variables as they come in the text.
+class SelectStar(NamedTuple):
+    """A query `SELECT *`: where its star is, and where the first pattern of a group begins.
 
-    None for any other query. A variable is named once, whether or not the query shows it.
+    `names` are all variables, each once, as they come in the text, whether or not it shows them.
     """
+
+    star: int
+    pattern: int
+    names: list[str]
+
+
+def select_star(text: str) -> SelectStar | None:
+    """What a query `SELECT *` has of it; None for any other text."""
     words = (token for token in tokens(text) if token.lastgroup != "comment")
     word = next(words, None)
     while word and (size := PROLOGUE.get(word.group().upper())):
@@ -165,8 +175,14 @@ def select_star(text: str) -> tuple[int, list[str]] | None:
         word = next(words, None)
     if word is None or word.group() != "*":
         return None
-    names = (token.group()[1:] for token in words if token.lastgroup == "variable")
-    return word.start(), [*dict.fromkeys(names)]
+    pattern, before, names = None, word, dict[str, None]()
+    for token in words:
+        if pattern is None and before.group() == "{" and token.group().upper() not in _NEVER_SECOND:
+            pattern = before.end()
+        if token.lastgroup == "variable":
+            names[token.group()[1:]] = None
+        before = token
+    return None if pattern is None else SelectStar(word.start(), pattern, [*names])
 
 
 def unclosed_string(text: str) -> re.Match[str] | None:

@@ -46,7 +46,7 @@ def query(cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> Non
         named = _published(cage.store, reserved)
     try:
         result = cage.store.query(
-            _columns_written_out(text, _reader(args)),
+            _columns_written_out(text, args),
             base_iri=args["base_iri"],
             # the engine would let the union win over FROM (SPARQL 1.1 §13.2)
             use_default_graph_as_union=args["union"] and not states_dataset,
@@ -66,17 +66,21 @@ def _reader(args: Mapping[str, Any]) -> Callable[[str], object]:
     return partial(Store().query, base_iri=args["base_iri"])
 
 
-def _columns_written_out(text: str, read: Callable[[str], object]) -> str:
+def _columns_written_out(text: str, args: Mapping[str, Any]) -> str:
     """With the variables of `SELECT *` in its place, in the order in which a reader meets them.
 
     The recommendation names no order (§16.1.1), and the engine's is the alphabet. Which of them
-    the query shows is for the engine to say.
+    the query shows is for the engine to say. It is asked about a query without solutions, which it
+    neither plans nor evaluates. A text that does not parse stays as it is.
     """
-    found = select_star(text) if "*" in text else None
-    if not found or not isinstance(result := read(text), QuerySolutions):
+    if "*" not in text or not (found := select_star(text)):
         return text
-    star, names = found
-    shown = {variable.value for variable in result.variables}
+    star, pattern, names = found
+    try:
+        result = _reader(args)(f"{text[:pattern]} VALUES () {{}} {text[pattern:]}")
+    except (SyntaxError, RuntimeError, ValueError):
+        return text
+    shown = {variable.value for variable in cast(QuerySolutions, result).variables}
     ordered = [name for name in names if name in shown]
     if not shown or len(ordered) < len(shown):
         return text
@@ -158,11 +162,11 @@ def form(_cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> Non
     text = body.decode()
     try:
         result = _reader(args)(text)
-        text = _columns_written_out(text, _reader(args))
     except (SyntaxError, RuntimeError, ValueError) as error:
         raise rejected(error, text, _reader(args)) from None
     kinds = {QueryTriples: b"graph", QueryBoolean: b"boolean"}
-    reply.write(kinds.get(type(result), b"bindings") + b" " + text.encode())
+    written_out = _columns_written_out(text, args).encode()
+    reply.write(kinds.get(type(result), b"bindings") + b" " + written_out)
 
 
 def convert(_cage: Cage, args: Mapping[str, Any], body: bytes, reply: Reply) -> None:

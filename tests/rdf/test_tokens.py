@@ -7,7 +7,7 @@ import pytest
 from pyoxigraph import NamedNode, Quad, RdfFormat, Store, parse
 
 from app.errors import FederationRefused
-from app.rdf.tokens import refuse_federation, used_keywords
+from app.rdf.tokens import refuse_federation, select_star, used_keywords
 
 
 def check(text: str, *expected: str) -> None:
@@ -88,6 +88,40 @@ def test_a_word_that_is_no_keyword_is_passed_over(text: str) -> None:
 )
 def test_a_keyword_is_seen(text: str, expected: str) -> None:
     check(text, expected)
+
+
+@pytest.mark.parametrize(
+    ("before", "between", "after", "names"),
+    [
+        ("SELECT ", " {", " ?s ?p ?o }", "s p o"),
+        ("# *\nPREFIX s: <x#*> BASE <y>\nVERSION '*' select reduced", "FROM<g>where{", "$b ?a ?b}",
+         "b a"),
+        ("SELECT ", " { SELECT ?a (1 AS ?b) {", " ?c ?b '?d' # ?e\n } }", "a b c"),
+        ("SELECT ", " { .{", "} ?s ?p ?o }", "s p o"),
+    ],
+)  # fmt: skip
+def test_the_star_of_a_query_is_found(before: str, between: str, after: str, names: str) -> None:
+    found = select_star(f"{before}*{between}{after}")
+    expected = len(before), len(before) + 1 + len(between), names.split()
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT (COUNT(*) AS ?n) { ?s ?p ?o }",
+        "SELECT ?n { SELECT * { ?s ?p ?n } }",
+        "CONSTRUCT { ?s ?p ?o } { SELECT * { ?s ?p ?o } }",
+        "ASK { ?s <p>* ?o }",
+        "DESCRIBE * { ?s ?p ?o }",
+        "SELECT *",
+        "SELECT DISTINCT",
+        "PREFIX a:",
+        "",
+    ],
+)
+def test_a_query_without_a_star_has_none(text: str) -> None:
+    assert select_star(text) is None
 
 
 def test_the_refusal_says_what_to_do_instead() -> None:

@@ -113,6 +113,8 @@ def test_select_is_written_in_every_result_format(ask: Asked, media_type: str) -
         ("SELECT * { { SELECT ?z { ?y ?z ?x } } MINUS { ?z ?q ?x } } ORDER BY ?x", "z"),
         ("SELECT * { ?s ?p _:o FILTER NOT EXISTS { ?s ?z ?a } BIND(?k AS ?b) }", "s p b"),
         ("SELECT * { ?s ?p ?o } VALUES ?a { 1 }", "s p o a"),
+        ("SELECT * FROM <x:y> WHERE { SELECT ?z (1 AS ?a) { ?z ?p ?o } ORDER BY ?o }", "z a"),
+        ("SELECT * {{{ SELECT * { ?z ?y ?x } }}} ", "z y x"),
         # not a star of SELECT
         ("SELECT ?o ?s (COUNT(*) AS ?n) { ?s ?p ?o } GROUP BY ?o ?s", "o s n"),
         # where the words of a text are in doubt, the engine's order stays
@@ -176,6 +178,7 @@ def test_aliases_are_said_as_they_were_asked(ask: Asked) -> None:
             "something before it may be missing",
             {"line": 2, "column": 9},
         ),
+        (Query("SELECT * { . ?s ?p ?o }"), SyntaxRejected, "'.'", {"line": 1, "column": 12}),
         (Query("SELEC"), SyntaxRejected, "Did you mean SELECT", {"line": 1}),
         (Query("ASK { ex:a ?p ?o }"), SyntaxRejected, "prefix ex: is used without", {"line": 1}),
         (Query("CLEAR ALL"), SyntaxRejected, "'CLEAR' at line 1, column 1", {"line": 1}),
